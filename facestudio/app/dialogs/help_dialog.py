@@ -1,0 +1,91 @@
+"""Keys and gestures, and what this program is."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from facestudio import __version__
+
+_GESTURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "Photo",
+        (
+            ("Drag a point", "move it; with its selection if it is selected"),
+            ("Alt + drag", "move the whole part"),
+            ("Drag beside the points", "select with a rectangle"),
+            ("Ctrl + click", "add a point to the selection, or take it out"),
+            ("Double click a point", "select its part"),
+            ("Arrows, Shift + arrows", "move the selection by 1 or 10 pixels"),
+            ("[ and ]", "select the point before or after"),
+            ("Wheel", "zoom to the pointer"),
+            ("Middle button, Space + drag", "pan"),
+            ("Escape", "give a drag up; clear the selection"),
+            ("Click another face", "use that face"),
+        ),
+    ),
+    (
+        "Head",
+        (
+            ("Drag", "turn"),
+            ("Right button, Shift + drag", "pan"),
+            ("Wheel", "zoom to the pointer"),
+            ("Double click", "back to the front"),
+            ("1 2 3 4 5 6", "front, 45° left, left, 45° right, right, back"),
+            ("T C W", "textured, clay, wireframe"),
+        ),
+    ),
+)
+
+
+class HelpDialog(QDialog):
+    """A table of gestures."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keys and gestures")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(24)
+        grid.setVerticalSpacing(5)
+        row = 0
+        for title, entries in _GESTURES:
+            heading = QLabel(title)
+            heading.setObjectName("heading")
+            heading.setContentsMargins(0, 10 if row else 0, 0, 2)
+            grid.addWidget(heading, row, 0, 1, 2)
+            row += 1
+            for gesture, meaning in entries:
+                what = QLabel(meaning)
+                what.setObjectName("muted")
+                grid.addWidget(QLabel(gesture), row, 0)
+                grid.addWidget(what, row, 1)
+                row += 1
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.close)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 18, 20, 14)
+        column.setSpacing(16)
+        column.addLayout(grid)
+        column.addWidget(buttons)
+
+
+class AboutDialog(QDialog):
+    """Name, version, licence."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("About facestudio")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        text = QLabel(
+            f"<b>facestudio {__version__}</b>"
+            "<p>One photo of a face becomes a complete, textured, closed 3D head.</p>"
+            "<p>Apache License 2.0. The heads you make are yours, for commercial work too.</p>"
+        )
+        text.setTextFormat(Qt.TextFormat.RichText)
+        text.setWordWrap(True)
+        text.setMinimumWidth(340)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.close)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 18, 20, 14)
+        column.addWidget(text)
+        column.addWidget(buttons)

@@ -1,0 +1,214 @@
+"""What is being worked on: the photo, its landmarks, the head, and the undo steps."""
+
+from dataclasses import dataclass, replace
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from facestudio.values import DetectedFace, Landmarks, Photo
+
+
+@dataclass(frozen=True, eq=False)
+class EditState:
+    """All that an undo step changes.
+
+    Attributes
+    ----------
+    face
+        Which of the photo's faces, 1 is the largest.
+    landmarks
+        ibug68 points as they are now; None until they were located.
+    located
+        The same points before anybody moved them.
+    """
+
+    face: int = 1
+    landmarks: Landmarks | None = None
+    located: Landmarks | None = None
+
+    @property
+    def edited(self) -> bool:
+        """Whether a point was moved by hand (soft neighbours move only with such a one)."""
+        return self.landmarks is not None and bool(self.landmarks.moved.any())
+
+
+class _Change(QUndoCommand):
+    """Goes from one state to another. Key repeats of one key merge into one step."""
+
+    def __init__(
+        self, document: "Document", before: EditState, after: EditState, text: str, merge: int
+    ) -> None:
+        super().__init__(text)
+        self._document, self._before, self._after, self._merge = document, before, after, merge
+
+    def id(self) -> int:
+        """Commands of the same id may merge; -1 never does."""
+        return self._merge
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        """Take a later step of the same kind in."""
+        if not isinstance(other, _Change) or other.id() != self.id() or self._merge < 0:
+            return False
+        self._after = other._after
+        return True
+
+    def redo(self) -> None:
+        """Go to the later state."""
+        self._document._go_to(self._after)
+
+    def undo(self) -> None:
+        """Go to the earlier state."""
+        self._document._go_to(self._before)
+
+
+class Document(QObject):
+    """The state of the window and its undo stack.
+
+    A gesture shows its steps with `preview` and ends with `commit` (one undo step) or `revert`. No undo step
+    is made or taken while a build runs: `about_to_change` is emitted first, and whoever builds gives that
+    build up.
+    """
+
+    photo_changed = Signal()
+    faces_changed = Signal()
+    landmarks_changed = Signal()
+    previewed = Signal()
+    about_to_change = Signal()
+    changed = Signal()
+    selection_changed = Signal()
+    gesture_changed = Signal(bool)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.undo_stack = QUndoStack(self)
+        self.photo: Photo | None = None
+        self.faces: tuple[DetectedFace, ...] = ()
+        self.state = EditState()
+        self.selection: frozenset[int] = frozenset()
+        self._before: EditState | None = None
+        self._serial = 0
+
+    @property
+    def landmarks(self) -> Landmarks | None:
+        """The points as they are now, those of a running gesture included."""
+        return self.state.landmarks
+
+    @property
+    def displaced(self) -> frozenset[int]:
+        """The points that are not where they were located."""
+        now, located = self.state.landmarks, self.state.located
+        if now is None or located is None:
+            return frozenset()
+        away = now.moved | (now.points != located.points).any(axis=1)
+        return frozenset(int(i) for i in away.nonzero()[0])
+
+    @property
+    def in_gesture(self) -> bool:
+        """Whether points are being moved right now."""
+        return self._before is not None
+
+    def set_photo(self, photo: Photo | None) -> None:
+        """Start anew with a photo; steps made before are forgotten."""
+        self._end_gesture()
+        self.undo_stack.clear()
+        self.photo = photo
+        self.faces = ()
+        self.state = EditState()
+        self.select(frozenset())
+        self.photo_changed.emit()
+        self.faces_changed.emit()
+        self.landmarks_changed.emit()
+
+    def set_located(self, landmarks: Landmarks, faces: tuple[DetectedFace, ...]) -> None:
+        """Take in what the pipeline located; points that are being edited stay as they are."""
+        self.faces = faces
+        if self.state.landmarks is None:
+            self.state = replace(self.state, landmarks=landmarks, located=landmarks)
+            self.landmarks_changed.emit()
+        self.faces_changed.emit()
+
+    def select(self, points: frozenset[int]) -> None:
+        """Select points by their numbers."""
+        if points != self.selection:
+            self.selection = points
+            self.selection_changed.emit()
+
+    def preview(self, landmarks: Landmarks) -> None:
+        """Show landmarks of a gesture that goes on."""
+        if self._before is None:
+            self._before = self.state
+            self.gesture_changed.emit(True)
+        self.state = replace(self.state, landmarks=landmarks)
+        self.landmarks_changed.emit()
+        self.previewed.emit()
+
+    def commit(self, text: str) -> None:
+        """End the gesture: what it did becomes one undo step."""
+        before, after = self._before, self.state
+        if before is None:
+            return
+        self._end_gesture()
+        self.state = before
+        self._push(after, text)
+
+    def revert(self) -> None:
+        """End the gesture as if it had not been."""
+        before = self._before
+        if before is None:
+            return
+        self._end_gesture()
+        self.about_to_change.emit()
+        self._go_to(before)
+
+    def edit(self, landmarks: Landmarks, text: str, *, merge: bool = False) -> None:
+        """Change the landmarks in one undo step; with `merge` it joins the step before if that merged too."""
+        if not merge:
+            self._serial += 1
+        self._push(replace(self.state, landmarks=landmarks), text, self._serial)
+
+    def choose_face(self, number: int) -> None:
+        """Work on another of the photo's faces."""
+        if number != self.state.face and 1 <= number <= len(self.faces):
+            self.select(frozenset())
+            self._push(EditState(face=number), f"Choose face {number}")
+
+    def reset(self, points: frozenset[int] | None = None) -> None:
+        """Put points back where they were located: all of them, or those given."""
+        now, located = self.state.landmarks, self.state.located
+        if now is None or located is None:
+            return
+        wanted = sorted(self.displaced & (self.displaced if points is None else points))
+        if not wanted:
+            return
+        positions, covariance, moved = now.points.copy(), now.covariance.copy(), now.moved.copy()
+        positions[wanted] = located.points[wanted]
+        covariance[wanted] = located.covariance[wanted]
+        moved[wanted] = False
+        what = "all points" if points is None else "point" if len(wanted) == 1 else f"{len(wanted)} points"
+        self.edit(replace(now, points=positions, covariance=covariance, moved=moved), f"Reset {what}")
+
+    def undo(self) -> None:
+        """Take the last step back, unless a gesture goes on."""
+        if not self.in_gesture and self.undo_stack.canUndo():
+            self.about_to_change.emit()
+            self.undo_stack.undo()
+
+    def redo(self) -> None:
+        """Do the step again that was taken back, unless a gesture goes on."""
+        if not self.in_gesture and self.undo_stack.canRedo():
+            self.about_to_change.emit()
+            self.undo_stack.redo()
+
+    def _push(self, after: EditState, text: str, merge: int = -1) -> None:
+        self.about_to_change.emit()
+        self.undo_stack.push(_Change(self, self.state, after, text, merge))
+
+    def _end_gesture(self) -> None:
+        if self._before is not None:
+            self._before = None
+            self.gesture_changed.emit(False)
+
+    def _go_to(self, state: EditState) -> None:
+        self.state = state
+        self.landmarks_changed.emit()
+        self.changed.emit()

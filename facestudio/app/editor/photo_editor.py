@@ -1,0 +1,266 @@
+"""The photo editor: turns pointer and keys into edits."""
+
+from dataclasses import replace
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from facestudio.app.document.document import Document
+from facestudio.app.editor import painting
+from facestudio.app.editor.canvas import PhotoCanvas
+from facestudio.app.editor.gestures import Band, Pan, PointDrag
+from facestudio.app.editor.motion import MoveOptions, grabbed_points, moved, part_of, parts
+from facestudio.app.editor.painting import Emphasis
+from facestudio.app.editor.picture import Picture
+
+_ARROWS = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
+
+
+class PhotoEditor(PhotoCanvas):
+    """The photo with its points, to be moved.
+
+    Left button: drag a point (with its selection, or its whole part), or a rectangle to select; Ctrl adds to
+    the selection; a double click on a point selects its part. Middle button, or Space and the left: pan.
+    Wheel: zoom. Arrows move the selection by one pixel of the photo, with Shift by ten; Escape gives a drag
+    up.
+    """
+
+    hover_changed = Signal(str)
+    menu_wanted = Signal(object, object)
+
+    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+        super().__init__(document, parent)
+        self.setObjectName("photoEditor")
+        self.setAccessibleName("Photo with landmarks")
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.options = MoveOptions()
+        self._gesture: Pan | Band | PointDrag | None = None
+        self._space = False
+        document.photo_changed.connect(self._photo_changed)
+
+    def _photo_changed(self) -> None:
+        self._gesture = None
+        self._wires = None
+        self._set_hovered(None)
+        if self._document.photo is None:
+            self.set_picture(None)
+        self.update()
+
+    def _set_hovered(self, point: int | None, face: int | None = None) -> None:
+        if (point, face) == (self.hovered, self._hovered_face):
+            return
+        self.hovered, self._hovered_face = point, face
+        landmarks = self._document.landmarks
+        known = point is not None and landmarks is not None
+        self.hover_changed.emit(painting.hover_text(landmarks, point) if known else "")  # type: ignore[arg-type]
+        self._choose_cursor()
+        self.update()
+
+    def _choose_cursor(self) -> None:
+        shapes = Qt.CursorShape
+        if isinstance(self._gesture, Pan):
+            self.setCursor(shapes.ClosedHandCursor)
+        elif self._space:
+            self.setCursor(shapes.OpenHandCursor)
+        elif isinstance(self._gesture, PointDrag):
+            self.setCursor(shapes.BlankCursor if self._gesture.moving else shapes.SizeAllCursor)
+        elif self.hovered is not None:
+            self.setCursor(shapes.SizeAllCursor)
+        elif self._hovered_face is not None:
+            self.setCursor(shapes.PointingHandCursor)
+        else:
+            self.setCursor(shapes.ArrowCursor)
+
+    # Pointer
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a gesture."""
+        at, button = event.position(), event.button()
+        if self._gesture is not None or self._picture is None:
+            return
+        if button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and self._space):
+            self._glide.stop()
+            self._gesture = Pan(at)
+            self._own_view = True
+        elif button == Qt.MouseButton.LeftButton:
+            self._press_left(at, bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier), event)
+        self._choose_cursor()
+        self.update()
+
+    def _press_left(self, at: QPointF, adding: bool, event: QMouseEvent) -> None:
+        point, document = self.point_at(at), self._document
+        if point is None:
+            kept = document.selection if adding else frozenset[int]()
+            self._gesture = Band(at, at, kept, self.face_at(at))
+            return
+        self._glide.stop()
+        if adding:
+            document.select(document.selection ^ {point})
+            return
+        options = self.options
+        if event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            options = replace(options, whole_part=True)
+        grabbed = grabbed_points(point, document.selection, options)
+        if point not in document.selection:
+            document.select(grabbed)
+        self._gesture = PointDrag(document, point, grabbed, options, at)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on with a gesture, or show what is under the pointer."""
+        at, gesture = event.position(), self._gesture
+        if isinstance(gesture, Pan):
+            self._set_transform(self.transform.panned(gesture.step(at)))
+        elif isinstance(gesture, Band):
+            gesture.end = at
+            landmarks = self._document.landmarks
+            if landmarks is not None and not gesture.is_click and self.show_points:
+                self._document.select(gesture.inside(landmarks, self.transform))
+            self.update()
+        elif isinstance(gesture, PointDrag) and self._document.photo is not None:
+            was = gesture.moving
+            gesture.move(at, self.transform, self._document.photo.size)
+            if gesture.moving != was:
+                self._choose_cursor()
+        else:
+            point = self.point_at(at)
+            self._set_hovered(point, self.face_at(at) if point is None else None)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End a gesture."""
+        gesture, self._gesture = self._gesture, None
+        if isinstance(gesture, PointDrag):
+            gesture.end()
+        elif isinstance(gesture, Band) and gesture.is_click:
+            if gesture.face is not None:
+                self._own_view = False
+                self._document.choose_face(gesture.face)
+            else:
+                self._document.select(gesture.kept)
+        self._choose_cursor()
+        self.update()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Select a point's part, or show the face."""
+        if event.button() != Qt.MouseButton.LeftButton or self._picture is None:
+            return
+        point = self.point_at(event.position())
+        self._gesture = None
+        if point is None:
+            self.fit_face()
+        else:
+            self._document.select(parts().get(part_of(point), frozenset({point})))
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom to the pointer."""
+        steps = event.angleDelta().y() / 120
+        if steps and self._picture is not None:
+            self.zoom(1.2**steps, event.position())
+        event.accept()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask the window for the menu of what is under the pointer."""
+        if self._gesture is None and self._picture is not None:
+            self.menu_wanted.emit(self.point_at(QPointF(event.pos())), event.globalPos())
+
+    def event(self, event: QEvent) -> bool:
+        """Zoom with two fingers."""
+        if isinstance(event, QNativeGestureEvent):
+            if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture and self._picture is not None:
+                self.zoom(1 + event.value(), event.position())
+            return True
+        return super().event(event)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Nothing is under the pointer any more."""
+        if self._gesture is None:
+            self._set_hovered(None)
+
+    # Keys
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Nudge, give up, select, pan."""
+        key = Qt.Key(event.key())
+        if key in _ARROWS and self.nudge(_ARROWS[key], event):
+            return
+        if key == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self._space = True
+            self._choose_cursor()
+        elif key == Qt.Key.Key_Escape:
+            self.give_up()
+        elif key in (Qt.Key.Key_BracketLeft, Qt.Key.Key_BracketRight):
+            self._select_next(1 if key == Qt.Key.Key_BracketRight else -1)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Stop panning."""
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self._space = False
+            self._choose_cursor()
+        else:
+            super().keyReleaseEvent(event)
+
+    def nudge(self, way: tuple[int, int], event: QKeyEvent) -> bool:
+        """Move the selection by a pixel of the photo, or ten; returns whether there was something to move."""
+        landmarks, chosen = self._document.landmarks, self._document.selection
+        if landmarks is None or not chosen or self._gesture is not None:
+            return False
+        step = 10.0 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
+        after = moved(landmarks, chosen, np.array(way) * step, self.options)
+        text = "Nudge point" if len(chosen) == 1 else f"Nudge {len(chosen)} points"
+        self._document.edit(after, text, merge=event.isAutoRepeat())
+        return True
+
+    def give_up(self) -> None:
+        """Put a running drag back, or clear the selection."""
+        gesture, self._gesture = self._gesture, None
+        if isinstance(gesture, PointDrag):
+            gesture.give_up()
+        elif gesture is None:
+            self._document.select(frozenset())
+        self._choose_cursor()
+        self.update()
+
+    def _select_next(self, by: int) -> None:
+        if self._document.landmarks is not None:
+            now = min(self._document.selection, default=-1 if by > 0 else 0)
+            self._document.select(frozenset({(now + by) % len(self._document.landmarks.points)}))
+
+    def emphasis(self) -> Emphasis:
+        """Return which points stand out."""
+        drag = self._gesture if isinstance(self._gesture, PointDrag) else None
+        if drag is None:
+            return super().emphasis()
+        return Emphasis(drag.point, self._document.selection, drag.grabbed)
+
+    def paint_gesture(self, painter: QPainter, picture: Picture, bounds: QRectF) -> None:
+        """Draw the selection rectangle, the magnifier, or the name of the point under the pointer."""
+        landmarks, gesture = self._document.landmarks, self._gesture
+        if isinstance(gesture, Band) and not gesture.is_click:
+            painting.paint_band(painter, gesture.rect, self.accent)
+        if landmarks is None or not self.show_points:
+            return
+        if isinstance(gesture, PointDrag) and gesture.moving:
+            painting.paint_magnifier(
+                *(painter, picture, landmarks, gesture.point, self.transform, bounds),
+                self.devicePixelRatioF(),
+            )
+        elif self.hovered is not None and gesture is None:
+            text = painting.hover_text(landmarks, self.hovered)
+            painting.paint_chip(painter, text, self.place_of(self.hovered), bounds, self.font())

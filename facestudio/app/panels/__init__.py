@@ -1,0 +1,1 @@
+"""Docks and the strips above the two views."""

@@ -1,0 +1,114 @@
+"""A head made ready for the viewer and for the editor's overlay, away from the UI thread."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+
+from facestudio.geometry.camera import project
+from facestudio.geometry.mesh import vertex_normals
+from facestudio.render.scene import RenderMesh, mesh_of_head
+from facestudio.template.model import load_template
+from facestudio.template.subdivision import topology
+from facestudio.values import ByteArray, Float32Array, Head, IntArray, read_only
+
+VIEW_LEVEL = 1
+"""Subdivision in the viewer: smooth at any size, and 5 ms a head."""
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """What is shown of a head.
+
+    Attributes
+    ----------
+    head
+        The head itself.
+    posed
+        With the photo's expression, or neutral.
+    positions, normals
+        (R, 3) float32 of `base_mesh()`'s vertices, mm, head space.
+    marks
+        (68, 3) float32 mm: the landmarks on the head.
+    texture
+        (S, S, 3) uint8 or None.
+    wires
+        (E, 2, 2) float32 pixels, image frame: the sides of the quads that face the photo's camera.
+    """
+
+    head: Head
+    posed: bool
+    positions: Float32Array
+    normals: Float32Array
+    marks: Float32Array
+    texture: ByteArray | None
+    wires: Float32Array
+
+
+@cache
+def base_mesh() -> RenderMesh:
+    """Return the template as a mesh to draw; figures only move its vertices.
+
+    The wireframe shows the quads as they are exported: those sides of the finer quads that lie on them.
+    """
+    template, level = load_template(), topology(VIEW_LEVEL)
+    mesh = mesh_of_head(level, template.vertices, template.materials)
+    corners = level.triangles.reshape(-1, 6)[:, [0, 1, 5]]
+    # A finer quad is corner, edge point, face point, edge point: its corner's sides are halves of old ones.
+    halves = np.concatenate([corners[:, [0, 1]], corners[:, [2, 0]]])
+    first = np.unique(np.sort(level.render_vertices[halves], axis=1), axis=0, return_index=True)[1]
+    return replace(mesh, edges=halves[first])
+
+
+@cache
+def coarse_triangles() -> IntArray:
+    """Return the template's own quads as triangles over `base_mesh()`'s vertices, (M, 3) int32."""
+    # The first corner of each of a quad's four finer quads is the quad's own corner.
+    quads = topology(VIEW_LEVEL).triangles.reshape(-1, 6)[:, 0].reshape(-1, 4)
+    return read_only(quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3), np.int32)
+
+
+@cache
+def _outer_quads() -> tuple[IntArray, IntArray, IntArray]:
+    """Return the skin's quads (F, 4), their unique sides (E, 2), and which side each quad side is (F, 4)."""
+    template = load_template()
+    quads = template.quads[template.quad_material == template.materials.index("skin")]
+    sides = np.sort(np.stack([quads, np.roll(quads, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
+    unique, inverse = np.unique(sides, axis=0, return_inverse=True)
+    return quads, unique.astype(np.int32), inverse.reshape(-1, 4).astype(np.int32)
+
+
+def make_figure(head: Head, posed: bool) -> Figure:
+    """Make a head ready to be shown.
+
+    Parameters
+    ----------
+    head
+        The head.
+    posed
+        Show the photo's expression in place of the neutral one.
+    """
+    mesh, level = base_mesh(), topology(VIEW_LEVEL)
+    with_expression = head.posed_vertices()
+    fine = level.apply(with_expression if posed else head.vertices)
+    normals = vertex_normals(fine, level.quads)
+    if len(level.render_vertices) != len(mesh.positions):
+        raise ValueError("the head does not follow the template")
+    marks = head.landmarks_3d_posed if posed else head.landmarks_3d
+
+    pixels, _ = project(head.camera, with_expression)
+    quads, sides, side_of = _outer_quads()
+    p = pixels[quads]
+    d1, d2 = p[:, 2] - p[:, 0], p[:, 3] - p[:, 1]
+    # Counter-clockwise from outside is clockwise, so negative, where y points down.
+    facing = d1[:, 0] * d2[:, 1] - d1[:, 1] * d2[:, 0] < 0
+    seen = np.unique(side_of[facing])
+    return Figure(
+        head=head,
+        posed=posed,
+        positions=fine[level.render_vertices].astype(np.float32),
+        normals=normals[level.render_vertices].astype(np.float32),
+        marks=marks.astype(np.float32),
+        texture=None if head.texture is None else head.texture.pixels,
+        wires=pixels[sides[seen]].astype(np.float32),
+    )

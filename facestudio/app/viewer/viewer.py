@@ -1,0 +1,176 @@
+"""The viewer: the OpenGL widget, or a clear word where there is no OpenGL."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QOpenGLContext
+from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
+
+from facestudio.app.worker.tasks import Tasks
+
+if TYPE_CHECKING:
+    from facestudio.app.viewer.head_view import HeadView
+    from facestudio.render.scene import Mode
+
+
+def opengl_problem() -> str:
+    """Return why OpenGL cannot be used here, or an empty text."""
+    if QGuiApplication.platformName() in ("offscreen", "minimal"):
+        return "this display has no OpenGL"
+    context = QOpenGLContext()
+    if not context.create():
+        return "no OpenGL context can be made"
+    version = context.format().version()
+    if tuple(version) < (3, 3):
+        return f"OpenGL {version[0]}.{version[1]} is too old, 3.3 is needed"
+    return ""
+
+
+class _Message(QWidget):
+    """A title and a line in the middle of nothing."""
+
+    def __init__(self, name: str, title: str, text: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.title, self.text = QLabel(title), QLabel(text)
+        self.title.setObjectName("emptyTitle")
+        self.text.setObjectName("emptyText")
+        column = QVBoxLayout(self)
+        column.setSpacing(8)
+        column.addStretch()
+        for label in (self.title, self.text):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            label.setWordWrap(True)
+            column.addWidget(label)
+        column.addStretch()
+
+
+class Viewer(QStackedWidget):
+    """Shows the head if it can; everything else of the app works without it.
+
+    The widget is made when the first photo is opened, so that the window appears without waiting for a
+    driver.
+    """
+
+    pose_changed = Signal()
+
+    def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setMinimumSize(240, 200)
+        self._tasks = tasks
+        self._still = 0
+        self.may_rest: Callable[[], bool] = lambda: True
+        self.view: HeadView | None = None
+        self.mode: Mode = "textured"
+        self.show_marks = False
+        self._figure: Any = None
+        self._colours = (QColor("#444a53"), QColor("#1f2226"))
+        self._waiting = _Message("viewerEmpty", "The head appears here", "It is being built from the photo.")
+        self._placeholder = _Message("viewerPlaceholder", "No 3D view on this system", "")
+        self.addWidget(self._waiting)
+        self.addWidget(self._placeholder)
+
+    @property
+    def has_opengl(self) -> bool:
+        """Whether heads can be shown."""
+        return self.view is not None
+
+    def start(self) -> None:
+        """Make the OpenGL widget, once."""
+        if self.view is not None or self.currentWidget() is self._placeholder:
+            return
+        problem = opengl_problem()
+        if problem:
+            self._give_up(problem)
+            return
+        # Not before it is needed: with it come OpenGL and SciPy.
+        from facestudio.app.viewer.head_view import HeadView
+
+        view = HeadView(self)
+        view.failed.connect(self._give_up, Qt.ConnectionType.QueuedConnection)
+        view.pose_changed.connect(self.pose_changed)
+        view.rested.connect(self._draw_still)
+        view.set_mode(self.mode)
+        view.set_show_marks(self.show_marks)
+        view.set_background(*self._colours)
+        self.view = view
+        self.addWidget(view)
+        self.set_figure(self._figure)
+
+    def set_figure(self, figure: Any) -> None:
+        """Show a figure or None."""
+        self._figure = figure
+        if self.view is not None:
+            self.view.set_figure(figure)
+            self.setCurrentWidget(self._waiting if figure is None else self.view)
+
+    def set_waiting_text(self, title: str, text: str) -> None:
+        """Say what is going on while there is no head."""
+        self._waiting.title.setText(title)
+        self._waiting.text.setText(text)
+
+    def set_mode(self, mode: "Mode") -> None:
+        """Show the surface textured, as clay, or with its quads."""
+        self.mode = mode
+        if self.view is not None:
+            self.view.set_mode(mode)
+
+    def set_show_marks(self, on: bool) -> None:
+        """Show the landmarks on the head."""
+        self.show_marks = on
+        if self.view is not None:
+            self.view.set_show_marks(on)
+
+    def set_colours(self, top: QColor, bottom: QColor) -> None:
+        """Use colours of the theme behind the head."""
+        self._colours = (top, bottom)
+        if self.view is not None:
+            self.view.set_background(top, bottom)
+
+    def show_view(self, name: str) -> None:
+        """Glide to a named view."""
+        if self.view is not None:
+            self.view.show_view(name)
+
+    def _draw_still(self, changes: int) -> None:
+        view, figure = self.view, self._figure
+        if view is None or figure is None:
+            return
+        if not self.may_rest():  # the processor has better things to do
+            view.rest_later()
+            return
+        ratio = view.devicePixelRatioF()
+        camera = view.camera((round(view.width() * ratio), round(view.height() * ratio)))
+        if camera is None:
+            return
+        mode, background, marks = view.mode, view.background, view.marks()
+
+        def draw() -> QImage:
+            from facestudio.app.editor.picture import qimage_of
+            from facestudio.app.viewer.pictures import draw_view
+
+            return qimage_of(draw_view(figure, camera, mode, background, marks, 1))
+
+        def show(image: QImage) -> None:
+            if self.view is view:
+                view.lay_over(image, changes)
+
+        self._tasks.forget(self._still)
+        self._still = self._tasks.start(draw, show)
+
+    def close_view(self) -> None:
+        """Give back what lives in the OpenGL context."""
+        if self.view is not None:
+            self.view.release()
+
+    def _give_up(self, problem: str) -> None:
+        self._placeholder.text.setText(
+            f"The head cannot be drawn here: {problem}.\n"
+            "Points can be moved and heads exported all the same; a screenshot draws without OpenGL."
+        )
+        if self.view is not None:
+            self.removeWidget(self.view)
+            self.view.deleteLater()
+            self.view = None
+        self.setCurrentWidget(self._placeholder)

@@ -1,0 +1,386 @@
+"""The main window: puts the rooms of the app together."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+)
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QScrollArea,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from facestudio.app.actions import Actions
+from facestudio.app.appearance.icons import app_icon
+from facestudio.app.appearance.theme import Appearance
+from facestudio.app.dialogs.error_dialog import ErrorDialog
+from facestudio.app.document.document import Document
+from facestudio.app.document.session import Session
+from facestudio.app.editor.photo_editor import PhotoEditor
+from facestudio.app.panels.head_panel import HeadPanel
+from facestudio.app.panels.pane import Pane
+from facestudio.app.panels.points_panel import PointsPanel
+from facestudio.app.settings import Settings
+from facestudio.app.viewer.viewer import Viewer
+from facestudio.app.window.menus import Menus
+from facestudio.app.window.notice import Notice, missing_runtime
+from facestudio.app.window.opening import Opened, Opener, can_take
+from facestudio.app.window.outputs import Outputs
+from facestudio.app.window.status import BuildStatus
+from facestudio.app.window.welcome import WelcomePage, sample_photos
+from facestudio.app.window.wiring import connect_actions, update_actions
+from facestudio.app.worker.builder import RunnerLike, shipped_runner
+from facestudio.app.worker.report import ErrorReport
+from facestudio.app.worker.tasks import Tasks
+
+_LAYOUT_VERSION = 1
+_FILTER = "Photos (*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm);;All files (*)"
+
+# Builders whose thread did not end in time: kept alive, since a thread's owner may not die before it.
+_unfinished: list[Session] = []
+
+
+class MainWindow(QMainWindow):
+    """Photo editor on the left, head on the right, docks around them.
+
+    Parameters
+    ----------
+    settings
+        What is remembered between runs.
+    make_runner
+        Makes the pipeline's runner, in the thread that will use it.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, make_runner: Callable[[], RunnerLike] = shipped_runner
+    ) -> None:
+        super().__init__()
+        self.setObjectName("mainWindow")
+        self.setWindowTitle("facestudio")
+        self.setWindowIcon(app_icon())
+        self.setAcceptDrops(True)
+        self.setUnifiedTitleAndToolBarOnMac(True)
+        self.settings = settings or Settings()
+        self.appearance = Appearance(self.settings.theme, self)
+        self.tasks = Tasks(self)
+        self.document = Document(self)
+        self.session = Session(self.document, make_runner, self)
+        self.opener = Opener(self.tasks, self)
+        self.actions_ = Actions(self, self.appearance)
+        self.editor = PhotoEditor(self.document)
+        self.viewer = Viewer(self.tasks)
+        self.outputs = Outputs(self, self.document, self.session, self.viewer, self.tasks, self.settings)
+        self.viewer.may_rest = lambda: not (self.session.busy or self.document.in_gesture)
+        self.error_dialog: ErrorDialog | None = None
+        self._build_centre()
+        self._build_docks()
+        self.menus = Menus(
+            self,
+            self.actions_,
+            lambda: self.settings.recent,
+            sample_photos,
+            self.open_path,
+            self._forget_recent,
+        )
+        for dock in self.docks:
+            self.menus.panels.addAction(dock.toggleViewAction())
+        self._build_status()
+        connect_actions(self)
+        self._connect()
+        self._apply_theme()
+        self._restore_layout()
+        self._show_workspace(False)
+        command = missing_runtime()
+        if command:
+            self.notice.tell("The models need ONNX Runtime, which is not installed. Install it with", command)
+
+    # Building the window
+
+    def _build_centre(self) -> None:
+        a = self.actions_
+        self.zoom_label, self.welcome = QLabel(), WelcomePage(self.tasks, self.appearance)
+        editor = Pane(
+            "Photo", [a["points"], a["mesh"]], [a["fit_face"], a["fit_photo"]], self.editor, self.zoom_label
+        )
+        viewer = Pane(
+            "Head",
+            [a["textured"], a["clay"], a["wireframe"], None, a["marks"], a["posed"]],
+            [a[name] for name in ("front", "45-left", "left", "45-right", "right", "back")],
+            self.viewer,
+        )
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setObjectName("splitter")
+        self.splitter.setHandleWidth(5)
+        self.splitter.setChildrenCollapsible(False)
+        for pane in (editor, viewer):
+            self.splitter.addWidget(pane)
+        self.splitter.setSizes([1000, 1000])
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.welcome)
+        self.pages.addWidget(self.splitter)
+        self.notice = Notice(self.appearance)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.notice)
+        column.addWidget(self.pages, 1)
+        self.setCentralWidget(centre)
+
+    def _build_docks(self) -> None:
+        self.points_panel = PointsPanel(self.document, self.actions_)
+        self.head_panel = HeadPanel()
+        self.docks: list[QDockWidget] = []
+        for title, name, panel in (
+            ("Points", "pointsDock", self.points_panel),
+            ("Head", "headDock", self.head_panel),
+        ):
+            dock = QDockWidget(title, self)
+            dock.setObjectName(name)
+            area = QScrollArea()
+            area.setWidgetResizable(True)
+            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            area.setMinimumWidth(232)
+            area.setWidget(panel)
+            dock.setWidget(area)
+            self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+            self.docks.append(dock)
+        self.tabifyDockWidget(*self.docks)
+        self.docks[0].raise_()
+        self.setDockOptions(
+            QMainWindow.DockOption.AllowNestedDocks
+            | QMainWindow.DockOption.AllowTabbedDocks
+            | QMainWindow.DockOption.AnimatedDocks
+        )
+
+    def _build_status(self) -> None:
+        self.message = QLabel("Ready")
+        self.message.setContentsMargins(10, 0, 0, 0)
+        self.build_status = BuildStatus()
+        self.statusBar().addWidget(self.message, 1)
+        self.statusBar().addPermanentWidget(self.build_status)
+        self.statusBar().setSizeGripEnabled(False)
+        self.statusBar().setFixedHeight(38)
+
+    def _connect(self) -> None:
+        self.welcome.open_wanted.connect(self.ask_for_photo)
+        self.welcome.chosen.connect(self.open_path)
+        self.opener.started.connect(self._opening)
+        self.opener.opened.connect(self._opened)
+        self.opener.failed.connect(self._open_failed)
+        self.editor.hover_changed.connect(self._hovered)
+        self.editor.zoom_changed.connect(self._zoomed)
+        self.editor.menu_wanted.connect(self._editor_menu)
+        self.points_panel.reach_changed.connect(self._set_reach)
+        self.session.figure_changed.connect(self._figure_changed)
+        self.session.progressed.connect(self.build_status.tell)
+        self.session.busy_changed.connect(self._busy_changed)
+        self.session.failed.connect(self._build_failed)
+        self.session.cancelled.connect(self._cancelled)
+        self.build_status.cancel_wanted.connect(self.session.cancel)
+        self.appearance.changed.connect(self._apply_theme)
+        self.document.gesture_changed.connect(self._busy_changed)
+
+    # Opening
+
+    def ask_for_photo(self) -> None:
+        """Open the file dialog."""
+        recent = self.settings.recent
+        folder = str(recent[0].parent) if recent else ""
+        name, _ = QFileDialog.getOpenFileName(self, "Open a photo", folder, _FILTER)
+        if name:
+            self.open_path(Path(name))
+
+    def open_path(self, path: Path) -> None:
+        """Open a photo, in the background."""
+        self.opener.open_path(path)
+
+    def paste(self) -> None:
+        """Open what is in the clipboard."""
+        self.opener.open_mime(QGuiApplication.clipboard().mimeData(), "pasted")
+
+    def close_photo(self) -> None:
+        """Go back to the welcome page."""
+        self.opener.forget()
+        self.document.set_photo(None)
+        self._show_workspace(False)
+
+    def _opening(self, name: str) -> None:
+        self.message.setText(f"Opening {name}…")
+
+    def _opened(self, opened: Opened) -> None:
+        if opened.photo.path is not None:
+            self.settings.add_recent(opened.photo.path)
+        self._show_workspace(True)
+        self.viewer.start()
+        self.viewer.set_waiting_text("Building the head", "The shape comes first, then its texture.")
+        self.document.set_photo(opened.photo)
+        self.editor.set_picture(opened.picture)
+        self.editor.setFocus()
+        width, height = opened.photo.size
+        self.message.setText(f"{opened.photo.name}  ·  {width} × {height}")
+
+    def _open_failed(self, report: ErrorReport) -> None:
+        self.message.setText("Ready")
+        self.show_error(report)
+
+    def _forget_recent(self) -> None:
+        self.settings.clear_recent()
+        self.welcome.show_photos([])
+
+    # What the session tells
+
+    def _figure_changed(self, figure: Any) -> None:
+        self.viewer.set_figure(figure)
+        self.editor.set_wires(None if figure is None else figure.wires)
+        if not self.document.in_gesture:  # each repaint of the window takes time from the head that follows
+            self.head_panel.show_head(None if figure is None else figure.head, self.session.notes)
+        self.refresh()
+
+    def _busy_changed(self) -> None:
+        if self.session.busy and not self.document.in_gesture:
+            self.build_status.begin()
+        else:
+            self.build_status.end()
+        self.refresh()
+
+    def _build_failed(self, report: ErrorReport) -> None:
+        self.viewer.set_waiting_text(report.title, report.message)
+        if not self.outputs.exporting:
+            self.show_error(report)
+
+    def _cancelled(self) -> None:
+        self.message.setText("Cancelled. F5 builds again.")
+        self.viewer.set_waiting_text("Cancelled", "Build again with F5.")
+
+    def show_error(self, report: ErrorReport) -> None:
+        """Show an error as a dialog that does not stop anything."""
+        if self.error_dialog is None:
+            self.error_dialog = ErrorDialog(self.appearance, self)
+        self.error_dialog.show_report(report)
+
+    def refresh(self) -> None:
+        """Enable what can be done now."""
+        update_actions(self)
+
+    # Small things
+
+    def _hovered(self, text: str) -> None:
+        self.message.setText(text or "Ready")
+
+    def _zoomed(self, scale: float) -> None:
+        self.zoom_label.setText(f"{100 * scale:.0f} %")
+
+    def _set_reach(self, reach: float) -> None:
+        from dataclasses import replace
+
+        self.editor.options = replace(self.editor.options, reach=reach)
+
+    def _editor_menu(self, point: int | None, at: QPoint) -> None:
+        if point is not None and point not in self.document.selection:
+            self.document.select(frozenset({point}))
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        names = (
+            "select_part",
+            "reset_points",
+            "reset_part",
+            "reset_all",
+            "",
+            "fit_face",
+            "fit_photo",
+            "mesh",
+        )
+        for name in names:
+            if name:
+                menu.addAction(self.actions_[name])
+            else:
+                menu.addSeparator()
+        menu.popup(at)
+
+    def _apply_theme(self) -> None:
+        theme = self.appearance.theme
+        self.editor.set_colours(theme.colour("editor"), theme.colour("accent"))
+        self.viewer.set_colours(theme.colour("viewer_top"), theme.colour("viewer_bottom"))
+        if self.error_dialog is not None:
+            self.error_dialog.deleteLater()
+            self.error_dialog = None
+
+    def _show_workspace(self, on: bool) -> None:
+        showing = self.pages.currentWidget() is self.splitter
+        if showing and not on:
+            self.settings.set_layout("docks", self.saveState(_LAYOUT_VERSION))
+        self.pages.setCurrentWidget(self.splitter if on else self.welcome)
+        self.menus.toolbar.setVisible(on)
+        self.menus.panels.setEnabled(on)
+        if on and not showing:
+            state = self.settings.layout("docks")
+            if state is None or not self.restoreState(state, _LAYOUT_VERSION):
+                for dock in self.docks:
+                    dock.show()
+                self.docks[0].raise_()
+            self.menus.toolbar.show()
+        if not on:
+            for dock in self.docks:
+                dock.hide()
+            self.setWindowTitle("facestudio")
+            self.message.setText("Ready")
+            self.welcome.show_photos(self.settings.recent)
+        self.refresh()
+
+    def _restore_layout(self) -> None:
+        geometry = self.settings.layout("window")
+        if geometry is None or not self.restoreGeometry(geometry):
+            screen = self.screen().availableGeometry().size()
+            self.resize(QSize(1440, 900).boundedTo(screen * 0.9))
+        sizes = self.settings.layout("splitter")
+        if sizes is not None:
+            self.splitter.restoreState(sizes)
+
+    # Drops and closing
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take what may be a photo."""
+        if can_take(event.mimeData()):
+            event.acceptProposedAction()
+            self.welcome.set_drop_over(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """Forget the drop."""
+        self.welcome.set_drop_over(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        self.welcome.set_drop_over(False)
+        event.acceptProposedAction()
+        self.opener.open_mime(event.mimeData(), "dropped")
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember the layout, stop what runs, give the context back."""
+        if self.pages.currentWidget() is self.splitter:
+            self.settings.set_layout("docks", self.saveState(_LAYOUT_VERSION))
+        self.settings.set_layout("window", self.saveGeometry())
+        self.settings.set_layout("splitter", self.splitter.saveState())
+        self.settings.save()
+        self.hide()
+        self.tasks.close()
+        if not self.session.close():
+            self.session.setParent(None)
+            _unfinished.append(self.session)
+        self.viewer.close_view()
+        event.accept()

@@ -1,0 +1,129 @@
+"""The menus and the toolbar."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QWidget
+
+from facestudio.app.actions import MODE_NAMES, THEME_NAMES, VIEW_NAMES, Actions
+
+_FILE = ("open", "recent", "samples", "paste", "", "export", "screenshot", "", "close_photo", "quit")
+_EDIT = (
+    *("undo", "redo", "", "select_all", "select_part", ""),
+    *("reset_points", "reset_part", "reset_all", "", "whole_part", "soft", "mirror", "", "rebuild", "cancel"),
+)
+_VIEW = (
+    *("fit_face", "fit_photo", "zoom_in", "zoom_out", "", "points", "mesh", ""),
+    *(*MODE_NAMES, "", "marks", "posed", "", *VIEW_NAMES, "", "panels", "theme"),
+)
+_TOOLBAR = (
+    "open",
+    "",
+    "undo",
+    "redo",
+    "",
+    "whole_part",
+    "soft",
+    "mirror",
+    "reset_all",
+    " ",
+    "screenshot",
+    "export",
+)
+
+
+class Menus:
+    """Fills the window's menu bar and toolbar.
+
+    Attributes
+    ----------
+    toolbar
+        The one toolbar.
+    panels
+        The menu that lists the docks; the window fills it.
+    """
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        actions: Actions,
+        recent: Callable[[], list[Path]],
+        samples: Callable[[], list[Path]],
+        open_path: Callable[[Path], None],
+        clear_recent: Callable[[], None],
+    ) -> None:
+        self._actions, self._open = actions, open_path
+        self._recent, self._clear = recent, clear_recent
+        bar = window.menuBar()
+        self._recent_menu = QMenu("Open recent", window)
+        self._recent_menu.aboutToShow.connect(self._fill_recent)
+        samples_menu = QMenu("Open a sample", window)
+        for path in samples():
+            samples_menu.addAction(path.stem.replace("-", " ").capitalize(), lambda p=path: open_path(p))
+        samples_menu.setEnabled(not samples_menu.isEmpty())
+        self.panels = QMenu("Panels", window)
+        theme_menu = QMenu("Theme", window)
+        theme_menu.addActions([actions[name] for name in THEME_NAMES])
+        menus = {
+            "recent": self._recent_menu,
+            "samples": samples_menu,
+            "panels": self.panels,
+            "theme": theme_menu,
+        }
+        for title, names in (
+            ("&File", _FILE),
+            ("&Edit", _EDIT),
+            ("&View", _VIEW),
+            ("&Help", ("shortcuts", "about")),
+        ):
+            menu = bar.addMenu(title)
+            menu.setToolTipsVisible(True)
+            for name in names:
+                if not name:
+                    menu.addSeparator()
+                elif name in menus:
+                    menu.addMenu(menus[name])
+                else:
+                    menu.addAction(actions[name])
+        self.toolbar = self._make_toolbar(window)
+
+    def _make_toolbar(self, window: QMainWindow) -> QToolBar:
+        bar = QToolBar("Tools", window)
+        bar.setObjectName("tools")
+        bar.setIconSize(QSize(20, 20))
+        bar.setMovable(False)
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        for name in _TOOLBAR:
+            if name == " ":
+                spring = QWidget()
+                spring.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+                bar.addWidget(spring)
+            elif not name:
+                bar.addSeparator()
+            else:
+                bar.addAction(self._actions[name])
+        short = {
+            "open": "Open",
+            "whole_part": "Parts",
+            "soft": "Soft",
+            "reset_all": "Reset",
+            "screenshot": "Screenshot",
+            "export": "Export",
+        }
+        for name, text in short.items():
+            self._actions[name].setIconText(text)
+        window.addToolBar(Qt.ToolBarArea.TopToolBarArea, bar)
+        bar.toggleViewAction().setEnabled(False)
+        return bar
+
+    def _fill_recent(self) -> None:
+        menu = self._recent_menu
+        menu.clear()
+        for path in self._recent():
+            menu.addAction(path.name, lambda p=path: self._open(p)).setToolTip(str(path))
+        if menu.isEmpty():
+            menu.addAction("None yet").setEnabled(False)
+        else:
+            menu.addSeparator()
+            menu.addAction("Forget them", self._clear)

@@ -1,0 +1,165 @@
+"""What leaves the app: exports and screenshots, made away from the UI thread."""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QWidget
+from shiboken6 import isValid
+
+from facestudio.app.dialogs.export_dialog import ExportDialog, ExportOptions
+from facestudio.app.dialogs.screenshot_dialog import ScreenshotDialog, ScreenshotOptions
+from facestudio.app.document.document import Document
+from facestudio.app.document.session import Session
+from facestudio.app.editor.picture import qimage_of
+from facestudio.app.settings import Settings
+from facestudio.app.viewer.viewer import Viewer
+from facestudio.app.worker.report import ErrorReport
+from facestudio.app.worker.tasks import Tasks
+from facestudio.values import Head
+
+
+def _check(options: ExportOptions) -> None:
+    from facestudio.export import check_outputs
+
+    check_outputs(options.folder, options.name, options.formats, options.overwrite)
+
+
+def _export(head: Head, options: ExportOptions) -> tuple[Path, ...]:
+    from facestudio.export import export_head
+
+    units: Any = options.units
+    expression: Any = options.expression
+    files = export_head(
+        head,
+        options.folder,
+        options.name,
+        formats=options.formats,
+        units=units,
+        subdivision=options.subdivision,
+        expression=expression,
+        overwrite=options.overwrite,
+    )
+    return tuple(files.values())
+
+
+class Outputs(QObject):
+    """Opens the two dialogs and does what they ask for."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        document: Document,
+        session: Session,
+        viewer: Viewer,
+        tasks: Tasks,
+        settings: Settings,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._document, self._session = window, document, session
+        self._viewer, self._tasks, self._settings = viewer, tasks, settings
+        self._export_dialog: ExportDialog | None = None
+        session.failed.connect(self._build_failed)
+
+    @property
+    def exporting(self) -> bool:
+        """Whether an export waits for a build (its dialog then tells what goes wrong)."""
+        return self._export_dialog is not None and self._export_dialog.busy
+
+    def open_export(self) -> ExportDialog | None:
+        """Ask what to write; None if there is no head."""
+        photo = self._document.photo
+        if photo is None or self._session.head is None:
+            return None
+        dialog = ExportDialog(self._settings, photo.name, self._window)
+        dialog.wanted.connect(self._export_wanted)
+        dialog.cancel_wanted.connect(self._export_cancelled)
+        dialog.destroyed.connect(self._export_closed)
+        self._export_dialog = dialog
+        dialog.open()
+        return dialog
+
+    def open_screenshot(self) -> ScreenshotDialog | None:
+        """Ask what to draw; None if there is no head."""
+        photo = self._document.photo
+        if photo is None or self._session.head is None:
+            return None
+        dialog = ScreenshotDialog(
+            self._settings, f"{photo.name}-view", self._viewer.view is not None, self._window
+        )
+        dialog.wanted.connect(lambda options: self._screenshot_wanted(dialog, options))
+        dialog.open()
+        return dialog
+
+    # Export
+
+    def _export_wanted(self, options: ExportOptions) -> None:
+        # Whether the names are free is known before anything slow begins.
+        self._tasks.start(lambda: _check(options), lambda _: self._build_for(options), self._refuse)
+
+    def _build_for(self, options: ExportOptions) -> None:
+        if self.exporting:
+            self._session.with_texture(options.texture_size, lambda head: self._write(head, options))
+
+    def _write(self, head: Head, options: ExportOptions) -> None:
+        if self.exporting:
+            self._tasks.start(lambda: _export(head, options), self._written, self._refuse)
+
+    def _written(self, files: tuple[Path, ...]) -> None:
+        if self._export_dialog is not None:
+            self._export_dialog.done_with(files)
+
+    def _refuse(self, report: ErrorReport) -> None:
+        if self._export_dialog is not None:
+            self._export_dialog.refuse(report)
+
+    def _build_failed(self, report: ErrorReport) -> None:
+        if self.exporting:
+            self._refuse(report)
+
+    def _export_cancelled(self) -> None:
+        self._session.cancel()
+        if self._export_dialog is not None:
+            self._export_dialog.stopped()
+
+    def _export_closed(self) -> None:
+        self._export_dialog = None
+
+    # Screenshot
+
+    def _screenshot_wanted(self, dialog: ScreenshotDialog, options: ScreenshotOptions) -> None:
+        figure, photo, view = self._session.figure, self._document.photo, self._viewer.view
+        from facestudio.render.scene import Background
+
+        mode = self._viewer.mode
+        background = Background() if view is None else view.background
+        marks = None if view is None else view.marks()
+        camera = None
+        if view is not None and not options.views:
+            ratio = view.devicePixelRatioF()
+            camera = view.camera((round(view.width() * ratio), round(view.height() * ratio)))
+
+        def draw() -> QImage:
+            from facestudio.app.viewer import pictures
+
+            if camera is not None:
+                pixels = pictures.draw_view(figure, camera, mode, background, marks, options.times)
+            else:
+                shown = photo if options.with_photo else None
+                pixels = pictures.draw_sheet(
+                    figure, options.views, options.height, mode, background, marks, shown
+                )
+            if options.file is not None:
+                pictures.save_png(pixels, options.file, overwrite=options.overwrite)
+            return qimage_of(pixels)
+
+        def then(picture: QImage) -> None:
+            if isValid(dialog):  # it may have been closed meanwhile
+                dialog.done_with(picture, options.file)
+
+        def failed(report: ErrorReport) -> None:
+            if isValid(dialog):
+                dialog.refuse(report)
+
+        self._tasks.start(draw, then, failed)

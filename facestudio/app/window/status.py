@@ -1,0 +1,80 @@
+"""The right end of the status bar: which stage runs, how far it is, and Cancel."""
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
+
+from facestudio.pipeline.request import Event, Stage
+
+_NAMES = {
+    Stage.LANDMARKS: "Landmarks",
+    Stage.RETRIEVAL: "Similar heads",
+    Stage.SHAPE: "Shape",
+    Stage.TEXTURE: "Texture",
+}
+_DELAY_MS = 150  # what is done sooner shows no bar
+
+
+class BuildStatus(QWidget):
+    """Stage names, a bar and Cancel; there only while something is built."""
+
+    cancel_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._stage = QLabel()
+        self._stage.setMinimumWidth(170)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedWidth(180)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.clicked.connect(self.cancel_wanted)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(4, 3, 8, 3)
+        row.setSpacing(10)
+        for widget in (self._stage, self.bar, self.cancel):
+            row.addWidget(widget)
+        self._delay = QTimer(self)
+        self._delay.setSingleShot(True)
+        self._delay.setInterval(_DELAY_MS)
+        self._delay.timeout.connect(self._appear)
+        self._parts = (self._stage, self.bar, self.cancel)
+        self._set_visible(False)
+
+    @property
+    def active(self) -> bool:
+        """Whether progress is shown or about to be."""
+        return self._delay.isActive() or self.cancel.isVisibleTo(self)
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return self._stage.text()
+
+    def begin(self, text: str = "Starting") -> None:
+        """Show progress, after a moment."""
+        if not self.active:
+            self._stage.setText(text)
+            self.bar.setValue(0)
+            self._delay.start()
+
+    def end(self) -> None:
+        """Hide it."""
+        self._delay.stop()
+        self._set_visible(False)
+
+    def tell(self, event: Event) -> None:
+        """Take in an event of the pipeline."""
+        stages = list(Stage)
+        place = stages.index(event.stage)
+        name = _NAMES[event.stage]
+        self._stage.setText(f"{name}  ·  {place + 1} of {len(stages)}")
+        self._stage.setToolTip(event.message)
+        self.bar.setValue(round(1000 * (place + min(max(event.fraction, 0.0), 1.0)) / len(stages)))
+
+    def _appear(self) -> None:
+        self._set_visible(True)
+
+    def _set_visible(self, on: bool) -> None:
+        for widget in self._parts:
+            widget.setVisible(on)

@@ -1,0 +1,132 @@
+"""What each action does, and when it can be done."""
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from facestudio.app.actions import MODE_NAMES, THEME_NAMES, VIEW_NAMES
+from facestudio.app.dialogs.help_dialog import AboutDialog, HelpDialog
+from facestudio.app.editor.motion import part_of, parts
+
+if TYPE_CHECKING:
+    from facestudio.app.viewer.viewer import Viewer
+    from facestudio.app.window.main_window import MainWindow
+    from facestudio.render.scene import Mode
+
+_NEED_PHOTO = ("close_photo", "rebuild", "fit_photo", "zoom_in", "zoom_out")
+_NEED_POINTS = (
+    *("fit_face", "select_all", "points", "whole_part", "soft", "mirror"),
+    *("reset_points", "reset_part", "reset_all", "select_part"),
+)
+_NEED_HEAD = ("mesh", "screenshot", "export", "posed", "marks", *MODE_NAMES, *VIEW_NAMES)
+
+
+def connect_actions(window: "MainWindow") -> None:
+    """Connect every action of the window."""
+    a, document, session = window.actions_, window.document, window.session
+    editor, viewer = window.editor, window.viewer
+    for name, do in {
+        "open": window.ask_for_photo,
+        "paste": window.paste,
+        "close_photo": window.close_photo,
+        "export": window.outputs.open_export,
+        "screenshot": window.outputs.open_screenshot,
+        "quit": window.close,
+        "undo": document.undo,
+        "redo": document.redo,
+        "select_all": lambda: _select_all(window),
+        "select_part": lambda: document.select(_whole_parts(window)),
+        "reset_points": lambda: document.reset(document.selection),
+        "reset_part": lambda: document.reset(_whole_parts(window)),
+        "reset_all": lambda: document.reset(),
+        "rebuild": session.rebuild,
+        "cancel": session.cancel,
+        "fit_photo": lambda: editor.fit_photo(),
+        "fit_face": lambda: editor.fit_face(),
+        "zoom_in": lambda: editor.zoom(1.25),
+        "zoom_out": lambda: editor.zoom(0.8),
+        "shortcuts": lambda: HelpDialog(window).open(),
+        "about": lambda: AboutDialog(window).open(),
+    }.items():
+        a[name].triggered.connect(lambda checked=False, run=do: run())
+    for name in ("whole_part", "soft", "mirror"):
+        a[name].toggled.connect(lambda on, key=name: _set_option(window, key, on))
+    a["points"].toggled.connect(editor.set_show_points)
+    a["mesh"].toggled.connect(editor.set_show_mesh)
+    a["marks"].toggled.connect(viewer.set_show_marks)
+    a["posed"].toggled.connect(session.set_posed)
+    for shown in MODE_NAMES:
+        a[shown].triggered.connect(partial(_show_mode, viewer, shown))
+    for name in VIEW_NAMES:
+        a[name].triggered.connect(lambda checked=False, view=name: viewer.show_view(view))
+    a[window.appearance.choice].setChecked(True)
+    for name in THEME_NAMES:
+        a[name].triggered.connect(lambda checked=False, choice=name: _choose_theme(window, choice))
+
+    for signal in (
+        document.undo_stack.indexChanged,
+        document.landmarks_changed,
+        document.selection_changed,
+        document.photo_changed,
+    ):
+        # A method of the window, not a function: Qt drops it when the window goes.
+        signal.connect(window.refresh)
+
+
+def update_actions(window: "MainWindow") -> None:
+    """Enable what can be done now."""
+    a, document, session = window.actions_, window.document, window.session
+    landmarks, stack = document.landmarks, document.undo_stack
+    quiet = not document.in_gesture
+    a.enable(_NEED_PHOTO, document.photo is not None)
+    a.enable(_NEED_POINTS, landmarks is not None)
+    a.enable(_NEED_HEAD, session.head is not None)
+    a.enable(VIEW_NAMES, session.head is not None and window.viewer.view is not None)
+    a["undo"].setEnabled(stack.canUndo() and quiet)
+    a["redo"].setEnabled(stack.canRedo() and quiet)
+    a["undo"].setText(f"Undo {_lower(stack.undoText())}".strip())
+    a["redo"].setText(f"Redo {_lower(stack.redoText())}".strip())
+    a["undo"].setIconText("Undo")
+    a["redo"].setIconText("Redo")
+    displaced = document.displaced if quiet else frozenset[int]()
+    chosen = document.selection
+    a["reset_all"].setEnabled(bool(displaced))
+    a["reset_points"].setEnabled(bool(displaced & chosen))
+    a["reset_part"].setEnabled(bool(displaced & _whole_parts(window)))
+    a["select_part"].setEnabled(bool(chosen))
+    a["cancel"].setEnabled(session.busy)
+    if document.photo is not None:
+        window.setWindowTitle(f"{document.photo.name} - facestudio")
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _whole_parts(window: "MainWindow") -> frozenset[int]:
+    chosen = window.document.selection
+    return chosen.union(*(parts().get(part_of(point), frozenset()) for point in chosen))
+
+
+def _select_all(window: "MainWindow") -> None:
+    if window.document.landmarks is not None:
+        window.document.select(frozenset(range(len(window.document.landmarks.points))))
+
+
+def _set_option(window: "MainWindow", name: str, on: bool) -> None:
+    options = window.editor.options
+    window.editor.options = replace(
+        options,
+        whole_part=on if name == "whole_part" else options.whole_part,
+        soft=on if name == "soft" else options.soft,
+        mirror=on if name == "mirror" else options.mirror,
+    )
+
+
+def _choose_theme(window: "MainWindow", choice: str) -> None:
+    window.settings.theme = choice
+    window.appearance.choose(choice)
+
+
+def _show_mode(viewer: "Viewer", mode: "Mode", checked: bool = False) -> None:
+    viewer.set_mode(mode)

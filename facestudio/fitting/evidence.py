@@ -1,0 +1,116 @@
+"""Turns located and corrected landmarks into the evidence the solver fits."""
+
+import numpy as np
+
+from facestudio.fitting.noise import PointNoise
+from facestudio.fitting.solver import Evidence
+from facestudio.fitting.sparse_model import SparseModel
+from facestudio.geometry.camera import head_angles, project
+from facestudio.template.model import JAW_POINTS
+from facestudio.values import Camera, FloatArray, Landmarks
+
+_REACH = 0.22  # how far a correction carries, in distances between the outer eye corners
+_JAW_SIGMA_MM = 2.5
+_EYE_CORNERS = (36, 45)  # outer corners in ibug68
+
+
+def pixels_per_mm(camera: Camera) -> float:
+    """Return the scale of the picture at the head's origin, pixels per millimetre."""
+    return camera.fx / float(camera.translation_mm[2])
+
+
+def mesh_evidence(mesh: FloatArray, noise: PointNoise, camera: Camera) -> Evidence:
+    """Return the evidence of mesh points (478, 2) px: bias taken off, noise scaled and turned to the face.
+
+    Parameters
+    ----------
+    mesh
+        Located points, pixels.
+    noise
+        Their learnt noise, mm.
+    camera
+        A camera with about the right pose.
+    """
+    scale = pixels_per_mm(camera)
+    turned = noise.rotated(head_angles(camera.rotation)[2])
+    return Evidence(mesh - turned.bias * scale, turned.sigma * scale, turned.factor * scale)
+
+
+def landmark_evidence(landmarks: Landmarks, scale: float) -> Evidence:
+    """Return ibug68 landmarks as evidence of their own.
+
+    Parameters
+    ----------
+    landmarks
+        68 points, pixels.
+    scale
+        Pixels per millimetre: no point is taken to be surer than half a millimetre.
+    """
+    variance = np.stack([landmarks.covariance[:, 0, 0], landmarks.covariance[:, 1, 1]], axis=1)
+    sigma = np.sqrt(np.maximum(variance, (0.5 * scale) ** 2))
+    # Where the jaw ends and the neck or hair begins is hard to see: its points say less.
+    sigma[:JAW_POINTS] = np.maximum(sigma[:JAW_POINTS], _JAW_SIGMA_MM * scale)
+    return Evidence(landmarks.points, sigma, np.zeros((2 * len(landmarks.points), 0)))
+
+
+def with_sliding_jaw(
+    model: SparseModel,
+    jaw: SparseModel,
+    identity: FloatArray,
+    expression: FloatArray,
+    camera: Camera,
+    pixels: FloatArray,
+) -> SparseModel:
+    """Let the jaw's points slide: each takes the place on its line that the camera sees nearest to the landmark.
+
+    The 17 points of the jaw mark the face's outline, which is another line on the skin from every side.
+
+    Parameters
+    ----------
+    model
+        Of ibug68.
+    jaw
+        Of the template's jaw lines.
+    identity, expression, camera
+        The fit so far.
+    pixels
+        (68, 2) landmarks.
+
+    Returns
+    -------
+    SparseModel
+        Of 68 points.
+    """
+    places, _ = project(camera, jaw.points(identity, expression))
+    away = np.linalg.norm(places.reshape(JAW_POINTS, -1, 2) - pixels[:JAW_POINTS, None], axis=2)
+    chosen = np.argmin(away, axis=1) + np.arange(JAW_POINTS) * away.shape[1]
+    return jaw.subset(chosen).joined(model.subset(np.arange(JAW_POINTS, len(model))))
+
+
+def corrected_mesh(mesh: FloatArray, located: Landmarks, given: Landmarks) -> FloatArray:
+    """Carry corrections of the 68 points over to the 478 around them.
+
+    The displacements of the 68 are interpolated with a Gaussian of limited reach: (nearly) exact at each of
+    the 68, fading to none.
+
+    Parameters
+    ----------
+    mesh
+        (478, 2) px, as located.
+    located
+        The 68 points that follow from `mesh`.
+    given
+        The 68 points as corrected.
+    """
+    shift = given.points - located.points
+    if np.abs(shift).max() < 1e-6:
+        return mesh
+    reach = _REACH * float(np.linalg.norm(np.subtract(*located.points[list(_EYE_CORNERS)])))
+    within = _gaussian(located.points, located.points, reach)
+    within[np.diag_indices_from(within)] += 0.02
+    return mesh + _gaussian(mesh, located.points, reach) @ np.linalg.solve(within, shift)
+
+
+def _gaussian(a: FloatArray, b: FloatArray, reach: float) -> FloatArray:
+    distance = ((a[:, None] - b[None]) ** 2).sum(axis=2)
+    return np.exp(-0.5 * distance / (0.5 * reach) ** 2)

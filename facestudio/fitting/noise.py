@@ -1,0 +1,84 @@
+"""How far the located points lie from the true ones: learnt bias and covariance of the 478 mesh points."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from facestudio.errors import ModelError
+from facestudio.paths import resources
+from facestudio.values import FloatArray, read_only
+
+NOISE_FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class PointNoise:
+    """Error of located points in millimetres at the point's depth, image axes of an upright face.
+
+    The covariance of all 2 N coordinates is factor @ factor.T + diag(sigma**2).
+
+    Attributes
+    ----------
+    bias
+        (N, 2) float64 mm, x right, y down: located minus true.
+    factor
+        (2 N, R) float64 mm: what points have in common.
+    sigma
+        (N, 2) float64 mm: what each has of its own.
+    """
+
+    bias: FloatArray
+    factor: FloatArray
+    sigma: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("bias", "factor", "sigma"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
+
+    def rotated(self, roll: float) -> "PointNoise":
+        """Return the noise for a face whose picture is turned clockwise by `roll` radians."""
+        turn = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+        n = len(self.bias)
+        factor = np.einsum("ij,njr->nir", turn, self.factor.reshape(n, 2, -1)).reshape(2 * n, -1)
+        sigma = np.sqrt((turn**2 @ (self.sigma**2)[:, :, None])[:, :, 0])
+        return PointNoise(self.bias @ turn.T, factor, sigma)
+
+
+def independent_noise(count: int, sigma_mm: float) -> PointNoise:
+    """Return equal, independent noise without bias for `count` points."""
+    return PointNoise(np.zeros((count, 2)), np.zeros((2 * count, 0)), np.full((count, 2), sigma_mm))
+
+
+def load_noise_file(path: Path) -> PointNoise:
+    """Read a noise file (docs/formats/landmark-noise.md).
+
+    Raises
+    ------
+    ModelError
+        If it is missing, damaged or of a newer format.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+            meta = json.loads(str(data["meta"]))
+            if meta["format"] > NOISE_FORMAT:
+                raise ModelError(f"{path} was written by a newer facestudio (format {meta['format']})")
+            return PointNoise(data["bias"], data["factor"], data["sigma"])
+    except ModelError:
+        raise
+    except Exception as error:  # zip, json and key errors all mean: not a usable file
+        raise ModelError(f"The landmark noise {path} is missing or damaged: {error}") from error
+
+
+@cache
+def mesh_noise() -> PointNoise:
+    """Return the shipped noise of the mesh points (read once).
+
+    Raises
+    ------
+    ModelError
+        If it is missing or damaged.
+    """
+    return load_noise_file(resources() / "template" / "mesh478-noise.npz")

@@ -1,0 +1,90 @@
+"""The last step of the shape: thin plate splines take up what the MAP fit left at the landmarks."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from facestudio.fitting.tps import TpsBasis, tps_basis
+from facestudio.template.model import Template
+from facestudio.values import BoolArray, FloatArray, read_only
+
+NOISE_PER_MM2 = 200.0  # lambda, 1/mm: on drawn photos smaller values fit the landmarks' noise (docs/adr/0004)
+_ANCHORS = 48
+_ANCHOR_GAP_MM = 45.0
+_ANCHOR_NOISE_MM = 1.0
+
+
+@lru_cache(maxsize=2)
+def anchor_vertices(template: Template) -> tuple[int, ...]:
+    """Return skin vertices over scalp, ears and neck, far from the landmarks: they hold the head still."""
+    skin = template.material_vertices("skin")
+    landmarks = template.ibug68.points(template.vertices)
+    places = template.vertices[skin]
+    gap = np.linalg.norm(places[:, None] - landmarks[None], axis=2).min(axis=1)
+    free = np.flatnonzero(gap > _ANCHOR_GAP_MM)
+    chosen = [int(free[np.argmax(gap[free])])]
+    reach = np.linalg.norm(places[free] - places[chosen[0]], axis=1)
+    while len(chosen) < _ANCHORS:
+        following = int(np.argmax(reach))
+        chosen.append(int(free[following]))
+        reach = np.minimum(reach, np.linalg.norm(places[free] - places[free[following]], axis=1))
+    return tuple(int(skin[i]) for i in chosen)
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualSpline:
+    """A solved spline from displacements of the 68 landmarks to displacements of all vertices.
+
+    Attributes
+    ----------
+    matrix
+        (V, 68) float64; anchors do not move and have dropped out.
+    """
+
+    matrix: FloatArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matrix", read_only(self.matrix, np.float64))
+
+
+@lru_cache(maxsize=16)
+def _spline(template: Template, noise: tuple[float, ...]) -> ResidualSpline:
+    # Where the lips touch, no smooth field could move the upper one up and the lower one down.
+    rest = template.open_mouthed()
+    anchors = rest[list(anchor_vertices(template))]
+    points = np.concatenate([template.ibug68.points(rest), anchors])
+    levels = np.concatenate([noise, np.full(len(anchors), NOISE_PER_MM2 * _ANCHOR_NOISE_MM**2)])
+    basis: TpsBasis = tps_basis(points, levels, rest)
+    matrix = basis.matrix[:, :68]
+    # Landmarks lie inside triangles, whose corners the spline bends a little differently: pinned ones are
+    # brought exactly to their targets by solving for what their columns must carry.
+    pinned = np.asarray(noise) == 0
+    if pinned.any():
+        at = template.ibug68.points(matrix.T.reshape(68, -1, 1))[:, :, 0].T
+        own = np.linalg.solve(at[np.ix_(pinned, pinned)].T, matrix[:, pinned].T).T
+        others = matrix[:, ~pinned] - own @ at[np.ix_(pinned, ~pinned)]
+        matrix = matrix.copy()
+        matrix[:, pinned], matrix[:, ~pinned] = own, others
+    return ResidualSpline(matrix)
+
+
+def residual_spline(template: Template, sigma_mm: FloatArray, pinned: BoolArray) -> ResidualSpline:
+    """Return the spline for landmarks of noise (68,) mm; pinned ones are met exactly.
+
+    Solved anew only for a set of noise levels not seen lately (they are rounded to 0.25 mm).
+    """
+    rounded = np.maximum(np.round(sigma_mm * 4) / 4, 0.25)
+    level = np.where(pinned, 0.0, NOISE_PER_MM2 * rounded**2)
+    return _spline(template, tuple(float(x) for x in level))
+
+
+def apply_residual(
+    template: Template, spline: ResidualSpline, vertices: FloatArray, displacement: FloatArray
+) -> FloatArray:
+    """Displace vertices (V, 3) by landmark displacements (68, 3), mm; eyeballs move as a whole."""
+    field = spline.matrix @ displacement
+    for eye in template.eyes:
+        # A ball that is bent no longer turns in its socket.
+        field[eye.start : eye.stop] = field[eye.start : eye.stop].mean(axis=0)
+    return vertices + field

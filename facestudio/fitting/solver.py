@@ -1,0 +1,313 @@
+"""The MAP fit: camera pose, identity and expression from 2D points, a perspective camera and honest priors.
+
+Gauss-Newton with an analytic Jacobian on
+
+    || whitened (u - project(R x + t)) ||^2 + (z - z0)' C^-1 (z - z0) + || (e - e0) / s_e ||^2,
+
+x = mean + z identity + e expression. The points' covariance has low rank plus diagonal, so it is inverted by
+the Woodbury identity. Expression weights are kept in 0..1 by an active set.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from facestudio.errors import NoFaceError
+from facestudio.fitting.sparse_model import SparseModel
+from facestudio.geometry.camera import project, rotation_matrix, to_camera_space
+from facestudio.values import BoolArray, Camera, FloatArray, read_only
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """What is believed before the points are seen.
+
+    Attributes
+    ----------
+    identity
+        (K,) mean of the identity coefficients.
+    variance
+        (K,) their variance.
+    expression
+        (52,) mean of the expression weights.
+    expression_sigma
+        (52,) their standard deviations.
+    """
+
+    identity: FloatArray
+    variance: FloatArray
+    expression: FloatArray
+    expression_sigma: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """2D points and how far they may be off.
+
+    Attributes
+    ----------
+    pixels
+        (P, 2) float64, image frame.
+    sigma
+        (P, 2) float64 pixels: each point's own noise.
+    factor
+        (2 P, R) float64 pixels: noise that points have in common.
+    """
+
+    pixels: FloatArray
+    sigma: FloatArray
+    factor: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """The most probable camera, identity (K,) and expression (52,), and the covariance of identity (K, K)."""
+
+    camera: Camera
+    identity: FloatArray
+    expression: FloatArray
+    identity_covariance: FloatArray
+    residual_px: float
+    iterations: int
+
+    def __post_init__(self) -> None:
+        for name in ("identity", "expression", "identity_covariance"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
+
+
+def initial_pose(points: FloatArray, pixels: FloatArray, camera: Camera) -> Camera:
+    """Return the camera with the pose that brings points onto pixels, by perspective-n-point.
+
+    Parameters
+    ----------
+    points
+        (P, 3) mm, head space.
+    pixels
+        (P, 2), image frame.
+    camera
+        Its lens is kept.
+
+    Raises
+    ------
+    NoFaceError
+        If the points fit no pose (they lie on a line, coincide, or would be behind the camera).
+    """
+    if not np.isfinite(pixels).all():
+        raise NoFaceError("The landmarks are not all numbers")
+    spread = np.linalg.svd(pixels - pixels.mean(axis=0), compute_uv=False)
+    if spread[1] < 1e-3 * spread[0] or spread[0] < 1.0:
+        raise NoFaceError("The landmarks lie on a line or coincide: no face can be fitted to them")
+    matrix = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1.0]])
+    ok, turn, shift = cv2.solvePnP(
+        np.ascontiguousarray(points), np.ascontiguousarray(pixels), matrix, None, flags=cv2.SOLVEPNP_SQPNP
+    )
+    rotation = rotation_matrix(turn.ravel()) if ok else np.diag([1.0, -1.0, -1.0])
+    posed = replace(camera, rotation=rotation, translation_mm=shift.ravel() if ok else camera.translation_mm)
+    in_front = bool(ok) and bool((to_camera_space(posed, points)[:, 2] > 1.0).all())
+    # A face that looks away from the camera is the mirrored solution of the pose problem.
+    if not in_front or posed.rotation[2, 2] > 0.2:
+        raise NoFaceError("The landmarks do not look like a face seen from the front or the side")
+    return posed
+
+
+def _jacobian(camera: Camera, posed: FloatArray, model: SparseModel) -> FloatArray:
+    """Return d(pixels)/d(rotation, translation, identity, expression), (2 P, 6 + K + 52)."""
+    x = to_camera_space(camera, posed)
+    inverse = 1.0 / x[:, 2]
+    by_point = np.zeros((len(x), 2, 3))
+    by_point[:, 0, 0] = camera.fx * inverse
+    by_point[:, 0, 2] = -camera.fx * x[:, 0] * inverse**2
+    by_point[:, 1, 1] = camera.fy * inverse
+    by_point[:, 1, 2] = -camera.fy * x[:, 1] * inverse**2
+    turned = x - camera.translation_mm
+    # Rotation is updated from the left, exp(w) R: dx/dw = -[R x]_x.
+    cross = np.zeros((len(x), 3, 3))
+    cross[:, 0, 1], cross[:, 0, 2] = turned[:, 2], -turned[:, 1]
+    cross[:, 1, 0], cross[:, 1, 2] = -turned[:, 2], turned[:, 0]
+    cross[:, 2, 0], cross[:, 2, 1] = turned[:, 1], -turned[:, 0]
+    in_head = by_point @ camera.rotation
+    shape = np.concatenate([model.identity, model.expression])
+    by_shape = np.einsum("pic,kpc->pik", in_head, shape, optimize=True)
+    return np.concatenate([by_point @ cross, by_point, by_shape], axis=2).reshape(2 * len(x), -1)
+
+
+class _Weight:
+    """Applies the inverse of factor factor' + diag(sigma^2) (Woodbury)."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._root = 1.0 / evidence.sigma.reshape(-1)
+        self._factor = evidence.factor * self._root[:, None]
+        self._small = None
+        if self._factor.shape[1]:
+            inner = np.eye(self._factor.shape[1]) + self._factor.T @ self._factor
+            self._small = cho_factor(inner)
+
+    def normal(self, jacobian: FloatArray, residual: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+        """Return J' W J, J' W r and r' W r."""
+        j, r = jacobian * self._root[:, None], residual * self._root
+        hessian, right, cost = j.T @ j, j.T @ r, float(r @ r)
+        if self._small is not None:
+            fj, fr = self._factor.T @ j, self._factor.T @ r
+            hessian -= fj.T @ cho_solve(self._small, fj)
+            right -= fj.T @ cho_solve(self._small, fr)
+            cost -= float(fr @ cho_solve(self._small, fr))
+        return hessian, right, cost
+
+
+@dataclass(frozen=True, eq=False)
+class _Guess:
+    """A camera, coefficients, and the model's points (P, 3) for them."""
+
+    camera: Camera
+    identity: FloatArray
+    expression: FloatArray
+    points: FloatArray
+
+    def in_front(self) -> bool:
+        """Tell whether all points lie before the camera."""
+        return bool((to_camera_space(self.camera, self.points)[:, 2] > 10.0).all())
+
+
+@dataclass(frozen=True, eq=False)
+class _Normal:
+    """The normal equations of one Gauss-Newton step: J' W J, J' W r, and the cost r' W r."""
+
+    hessian: FloatArray
+    right: FloatArray
+    cost: float
+
+
+class _Problem:
+    """What is minimised, with the unknowns in the order rotation, translation, identity, expression."""
+
+    def __init__(self, model: SparseModel, evidence: Evidence, prior: Prior) -> None:
+        self._model, self._evidence = model, evidence
+        self._weight = _Weight(evidence)
+        pose = np.zeros(6)
+        self._precision = np.concatenate([pose, 1 / prior.variance, 1 / prior.expression_sigma**2])
+        self._centre = np.concatenate([pose, prior.identity, prior.expression])
+
+    def guess(self, camera: Camera, identity: FloatArray, expression: FloatArray) -> _Guess:
+        """Return a guess with its points; the expression is held between 0 and 1."""
+        held = np.clip(expression, 0, 1)
+        return _Guess(camera, identity, held, self._model.points(identity, held))
+
+    def moved(self, guess: _Guess, update: FloatArray) -> _Guess:
+        """Return the guess after an update of the unknowns."""
+        end = 6 + len(guess.identity)
+        return self.guess(
+            _moved(guess.camera, update), guess.identity + update[6:end], guess.expression + update[end:]
+        )
+
+    def normal(self, guess: _Guess) -> _Normal:
+        """Return the normal equations at a guess."""
+        pixels, _ = project(guess.camera, guess.points)
+        hessian, right, cost = self._weight.normal(
+            _jacobian(guess.camera, guess.points, self._model), (self._evidence.pixels - pixels).reshape(-1)
+        )
+        away = self._centre - np.concatenate([np.zeros(6), guess.identity, guess.expression])
+        hessian[np.diag_indices_from(hessian)] += self._precision
+        return _Normal(hessian, right + self._precision * away, cost + float(self._precision @ away**2))
+
+    def residual_px(self, guess: _Guess) -> float:
+        """Return the root mean square distance between located and fitted points, pixels."""
+        pixels, _ = project(guess.camera, guess.points)
+        return float(np.sqrt(((pixels - self._evidence.pixels) ** 2).sum(axis=1).mean()))
+
+
+def fit_map(
+    model: SparseModel,
+    evidence: Evidence,
+    camera: Camera,
+    prior: Prior,
+    *,
+    identity: FloatArray | None = None,
+    expression: FloatArray | None = None,
+    iterations: int = 12,
+    check: Callable[[], None] = lambda: None,
+) -> Fit:
+    """Fit pose, identity and expression to 2D points.
+
+    Parameters
+    ----------
+    model
+        The sparse model of P points.
+    evidence
+        P points with their noise.
+    camera
+        Its pose is the start (see `initial_pose`); its focal length is kept.
+    prior
+        Means and variances of the coefficients.
+    identity, expression
+        Start values; the prior's means if not given.
+    iterations
+        At most so many Gauss-Newton steps.
+    check
+        Called in every step: may raise to cancel.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    NoFaceError
+        If the fit runs away (points behind the camera).
+    """
+    problem = _Problem(model, evidence, prior)
+    guess = problem.guess(
+        camera,
+        prior.identity if identity is None else identity,
+        prior.expression if expression is None else expression,
+    )
+    normal = problem.normal(guess)
+    pose_and_identity = np.ones(6 + len(guess.identity), bool)
+    end = len(pose_and_identity)
+    damping = 1e-3
+    steps = 0
+    while steps < iterations:
+        steps += 1
+        check()
+        free = np.concatenate([pose_and_identity, _movable(guess.expression, normal.right[end:])])
+        trial = problem.moved(guess, _solve(normal.hessian, normal.right, free, damping))
+        if not trial.in_front():
+            raise NoFaceError("The landmarks do not fit a face in front of the camera")
+        new = problem.normal(trial)
+        if new.cost > normal.cost * (1 + 1e-9):
+            damping *= 10
+            if damping > 1e6:
+                break
+            continue
+        gain = normal.cost - new.cost
+        settled = gain < 1e-4 * max(1.0, normal.cost)
+        guess, normal = trial, new
+        damping = max(damping / 10, 1e-6)
+        if settled:
+            break
+    inverse = np.linalg.inv(normal.hessian + 1e-9 * np.eye(len(normal.hessian)))
+    covariance = np.asarray(inverse[6:end, 6:end], dtype=np.float64)
+    return Fit(guess.camera, guess.identity, guess.expression, covariance, problem.residual_px(guess), steps)
+
+
+def _movable(expression: FloatArray, push: FloatArray) -> BoolArray:
+    """Tell which weights are not held at 0 or 1 by the direction they are pushed in."""
+    return ~(((expression <= 0) & (push < 0)) | ((expression >= 1) & (push > 0)))
+
+
+def _solve(hessian: FloatArray, right: FloatArray, free: BoolArray, damping: float) -> FloatArray:
+    update = np.zeros_like(right)
+    system = hessian[np.ix_(free, free)]
+    system = system + damping * np.diag(np.diag(system)) + 1e-12 * np.trace(system) * np.eye(len(system))
+    update[free] = cho_solve(cho_factor(system), right[free])
+    return update
+
+
+def _moved(camera: Camera, update: FloatArray) -> Camera:
+    return replace(
+        camera,
+        rotation=rotation_matrix(update[:3]) @ camera.rotation,
+        translation_mm=camera.translation_mm + update[3:6],
+    )

@@ -1,0 +1,76 @@
+"""The sparse model: the feature points of the heads, as a probability model (mean and modes)."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facestudio.database.model import HeadDatabase
+from facestudio.template.model import PointMap, Template
+from facestudio.values import FloatArray, read_only
+
+
+@dataclass(frozen=True, eq=False)
+class SparseModel:
+    """Feature points as a linear function of identity and expression coefficients.
+
+    Attributes
+    ----------
+    mean
+        (P, 3) float64 mm, head space.
+    identity
+        (K, P, 3) float64 mm per unit; the prior of the coefficients has unit variance over the database.
+    expression
+        (52, P, 3) float64 mm at weight 1.
+    """
+
+    mean: FloatArray
+    identity: FloatArray
+    expression: FloatArray
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "identity", "expression"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def points(self, identity: FloatArray, expression: FloatArray | None = None) -> FloatArray:
+        """Return the points (P, 3) mm for identity (K,) and, if given, expression (52,) coefficients."""
+        points = self.mean + np.tensordot(identity, self.identity, axes=1)
+        return points if expression is None else points + np.tensordot(expression, self.expression, axes=1)
+
+    def joined(self, other: "SparseModel") -> "SparseModel":
+        """Return this model's points followed by another's."""
+        return SparseModel(
+            np.concatenate([self.mean, other.mean]),
+            np.concatenate([self.identity, other.identity], axis=1),
+            np.concatenate([self.expression, other.expression], axis=1),
+        )
+
+    def subset(self, index: NDArray[np.int64]) -> "SparseModel":
+        """Return the points of the given numbers, in that order."""
+        return SparseModel(self.mean[index], self.identity[:, index], self.expression[:, index])
+
+
+def sparse_model(database: HeadDatabase, template: Template, points: PointMap) -> SparseModel:
+    """Return the sparse model of a database for a point map of the template."""
+    return SparseModel(
+        points.points(database.mean),
+        points.points(database.basis.astype(np.float64)),
+        points.points(template.expression_deltas.astype(np.float64)),
+    )
+
+
+@lru_cache(maxsize=4)
+def jaw_model(database: HeadDatabase, template: Template) -> SparseModel:
+    """Return the sparse model of the places on which the jaw's points slide (computed once for each database)."""
+    return sparse_model(database, template, template.jaw_lines)
+
+
+@lru_cache(maxsize=4)
+def sparse_models(database: HeadDatabase, template: Template) -> tuple[SparseModel, SparseModel]:
+    """Return the sparse models of mesh478 and of ibug68 (computed once for each database)."""
+    mesh = sparse_model(database, template, template.mesh478)
+    return mesh, sparse_model(database, template, template.ibug68)

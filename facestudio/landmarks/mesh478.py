@@ -1,0 +1,257 @@
+"""Locates the 478 points of a face: MediaPipe's face landmarker run with ONNX Runtime.
+
+Frames: the crop is cut without half-pixel offset, as MediaPipe does it: crop pixel (u, v) shows the photo at
+`centre + rotation @ ((u, v) / 256 - 0.5) * side`, both with pixel centres at whole numbers. The network,
+however, counts the crop's pixels from their corners: over 87 photos and their mirror images its points lie
+0.45 crop pixels too far right if read as pixel centres. So half a crop pixel is taken off, which MediaPipe
+does not do: its own points are off by that much (2 pixels where a face is 700 pixels wide).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from facestudio.landmarks.detector import FaceCandidate, detect_faces, search_faces
+from facestudio.landmarks.sessions import open_shipped
+from facestudio.values import ARKIT_NAMES, ByteArray, DetectedFace, FloatArray, Landmarks, Photo
+
+_SIZE: Final = 256
+_MARGIN: Final = 1.5
+_EYE_CORNERS: Final = (33, 263)  # outer corners: the sitter's right eye, left eye
+
+_CREDIBLE_SCORE: Final = 0.7
+_CREDIBLE_PRESENCE: Final = 0.9
+
+MESH_SIGMA: Final = 0.02
+"""Noise of a mesh point, one coordinate, in units of the distance between the outer eye corners."""
+
+# Order of the expression model's outputs; it has _neutral and no tongueOut.
+_MODEL_NAMES: Final = (
+    *("_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
+    *("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight"),
+    *("eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft"),
+    *("eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight"),
+    *("eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose"),
+    *("mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel"),
+    *("mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight"),
+    *("mouthPucker", "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower"),
+    *("mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight"),
+    *("mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight"),
+)
+
+# The mesh points the expression model looks at.
+_EXPRESSION_POINTS: Final = np.array(
+    [
+        *(
+            0,
+            1,
+            4,
+            5,
+            6,
+            7,
+            8,
+            10,
+            13,
+            14,
+            17,
+            21,
+            33,
+            37,
+            39,
+            40,
+            46,
+            52,
+            53,
+            54,
+            55,
+            58,
+            61,
+            63,
+            65,
+            66,
+            67,
+        ),
+        *(70, 78, 80, 81, 82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144, 145, 146),
+        *(148, 149, 150, 152, 153, 154, 155, 157, 158, 159, 160, 161, 162, 163, 168, 172, 173, 176, 178, 181),
+        *(185, 191, 195, 197, 234, 246, 249, 251, 263, 267, 269, 270, 276, 282, 283, 284, 285, 288, 291, 293),
+        *(295, 296, 297, 300, 308, 310, 311, 312, 314, 317, 318, 321, 323, 324, 332, 334, 336, 338, 356, 361),
+        *(362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386, 387, 388, 389, 390, 397, 398),
+        *(400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Region:
+    """The turned square that the landmarker looks at: centre and side in pixels, angle in radians.
+
+    The angle is that of the line through the eyes: positive when the face leans clockwise in the picture.
+    """
+
+    x: float
+    y: float
+    side: float
+    angle: float
+
+    def crop_to_image(self) -> FloatArray:
+        """Return the (2, 3) affine map from crop pixels to image pixels."""
+        scale = self.side / _SIZE
+        c, s = math.cos(self.angle) * scale, math.sin(self.angle) * scale
+        half = _SIZE / 2
+        return np.array([[c, -s, self.x - half * (c - s)], [s, c, self.y - half * (s + c)]])
+
+
+def region_of_candidate(candidate: FaceCandidate) -> Region:
+    """Return the square around a detected face: its box times 1.5, turned along the eyes."""
+    box = candidate.box
+    right, left = candidate.keypoints[:2]
+    angle = math.atan2(left[1] - right[1], left[0] - right[0])
+    side = _MARGIN * max(box.x1 - box.x0, box.y1 - box.y0)
+    return Region((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2, side, angle)
+
+
+def region_of_points(points: FloatArray) -> Region:
+    """Return the square around a mesh, (478, 2) pixels: the extent along its eyes times 1.5."""
+    right, left = points[list(_EYE_CORNERS)]
+    angle = math.atan2(left[1] - right[1], left[0] - right[0])
+    c, s = math.cos(angle), math.sin(angle)
+    upright = points @ np.array([[c, -s], [s, c]])
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    centre = np.array([[c, -s], [s, c]]) @ ((low + high) / 2)
+    return Region(float(centre[0]), float(centre[1]), _MARGIN * float((high - low).max()), angle)
+
+
+def _mesh(pixels: ByteArray, region: Region) -> tuple[FloatArray, FloatArray, float]:
+    """Run the landmarker on a region; points (478, 2) and z (478,) in image pixels, presence 0..1."""
+    matrix = region.crop_to_image()
+    crop = cv2.warpAffine(
+        pixels,
+        matrix,
+        (_SIZE, _SIZE),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    output = open_shipped("face_landmarks").run({"image": crop[None].astype(np.float32) / np.float32(255)})
+    local = output["landmarks"].reshape(478, 3).astype(np.float64)
+    points = (local[:, :2] - 0.5) @ matrix[:, :2].T + matrix[:, 2]
+    presence = 1 / (1 + math.exp(-float(output["presence"].reshape(-1)[0])))
+    return points, local[:, 2] * (region.side / _SIZE), presence
+
+
+def expression_of(points: FloatArray) -> FloatArray:
+    """Return the 52 ARKit coefficients of a mesh.
+
+    Parameters
+    ----------
+    points
+        (478, 2) pixels; place and size of the face do not matter.
+
+    Returns
+    -------
+    numpy.ndarray
+        (52,) float64 0..1, in the order of `ARKIT_NAMES`; tongueOut is 0.
+    """
+    chosen = points[_EXPRESSION_POINTS][None].astype(np.float32)
+    values = open_shipped("face_expression").run({"points": chosen})["coefficients"].reshape(-1)
+    by_name = dict(zip(_MODEL_NAMES, values.tolist(), strict=True))
+    return np.clip([by_name.get(name, 0.0) for name in ARKIT_NAMES], 0.0, 1.0)
+
+
+def _same_face(a: FloatArray, b: FloatArray) -> bool:
+    """Whether two meshes lie on one face: their mean distance is below a quarter of the eyes' distance."""
+    eyes = np.linalg.norm(a[_EYE_CORNERS[0]] - a[_EYE_CORNERS[1]])
+    return bool(np.linalg.norm(a - b, axis=1).mean() < 0.25 * eyes)
+
+
+def locate_face(photo: Photo, candidate: FaceCandidate, *, refinements: int = 1) -> DetectedFace:
+    """Locate the points of one detected face.
+
+    Parameters
+    ----------
+    photo
+        The photo.
+    candidate
+        Where the detector saw the face.
+    refinements
+        How often to look again at the square around the points just found. 0 is what MediaPipe does with a
+        still picture; 1 is what it does from the second frame of a video on.
+
+    Returns
+    -------
+    DetectedFace
+        Whatever its presence.
+
+    Raises
+    ------
+    ModelError
+        If a model or ONNX Runtime is missing.
+    """
+    points, z, presence = _mesh(photo.pixels, region_of_candidate(candidate))
+    for _ in range(refinements):
+        points, z, presence = _mesh(photo.pixels, region_of_points(points))
+    eyes = float(np.linalg.norm(points[_EYE_CORNERS[0]] - points[_EYE_CORNERS[1]]))
+    mesh = Landmarks.of("mesh478", points, sigma=MESH_SIGMA * eyes, method="mesh478")
+    return DetectedFace(candidate.box, mesh, z, expression_of(points), presence)
+
+
+def locate_faces(
+    photo: Photo,
+    *,
+    max_faces: int | None = None,
+    small_faces: bool = False,
+    refinements: int = 1,
+    min_presence: float = 0.5,
+    candidates: Sequence[FaceCandidate] | None = None,
+) -> tuple[DetectedFace, ...]:
+    """Locate the points of all faces of a photo.
+
+    Parameters
+    ----------
+    photo
+        The photo.
+    max_faces
+        Keep only so many, the largest.
+    small_faces
+        Look harder for small faces beside large ones; see `detect_faces`.
+    refinements
+        See `locate_face`.
+    min_presence
+        Faces of which the landmarker is less sure are dropped; so are those that detector and landmarker are
+        both unsure of (score below 0.7 and presence below 0.9).
+    candidates
+        Where to look; by default what `search_faces` finds, which is asked until a face is there.
+
+    Returns
+    -------
+    tuple of DetectedFace
+        By the area of their boxes, the largest first; each face once. Empty: no face.
+
+    Raises
+    ------
+    ModelError
+        If a model or ONNX Runtime is missing.
+    """
+    if candidates is not None:
+        looks = iter((tuple(candidates),))
+    elif small_faces:
+        looks = iter((detect_faces(photo, small_faces=True),))
+    else:
+        looks = search_faces(photo)
+    for look in looks:
+        faces: list[DetectedFace] = []
+        for candidate in sorted(look, key=lambda c: c.box.area, reverse=True):
+            if max_faces is not None and len(faces) >= max_faces:
+                break
+            face = locate_face(photo, candidate, refinements=refinements)
+            unsure = candidate.box.score < _CREDIBLE_SCORE
+            if face.presence < (max(min_presence, _CREDIBLE_PRESENCE) if unsure else min_presence):
+                continue
+            if not any(_same_face(other.mesh.points, face.mesh.points) for other in faces):
+                faces.append(face)
+        if faces:
+            return tuple(faces)
+    return ()

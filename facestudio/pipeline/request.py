@@ -1,0 +1,95 @@
+"""What is asked of the pipeline, what it says while it works, and what it gives back."""
+
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+
+from facestudio.database.model import DEFAULT_DATABASE
+from facestudio.errors import CancelledError
+from facestudio.values import DetectedFace, Head, Landmarks, Photo
+
+TEXTURE_SIZES = (512, 1024, 2048, 4096)
+METHODS = ("map-tps", "mean-head", "exact-tps")
+
+
+class Stage(StrEnum):
+    """The stages in their order."""
+
+    LANDMARKS = "landmarks"
+    RETRIEVAL = "retrieval"
+    SHAPE = "shape"
+    TEXTURE = "texture"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Progress: the stage, how much of it is done (0..1), and a line for people."""
+
+    stage: Stage
+    fraction: float
+    message: str
+
+
+class CancelToken:
+    """Set from any thread; the pipeline looks at it between and inside its stages."""
+
+    def __init__(self) -> None:
+        self._flag = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the work to stop."""
+        self._flag.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the work was asked to stop."""
+        return self._flag.is_set()
+
+    def check(self) -> None:
+        """Raise CancelledError if the work was asked to stop."""
+        if self._flag.is_set():
+            raise CancelledError("cancelled")
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One reconstruction.
+
+    Attributes
+    ----------
+    photo
+        The photo.
+    face
+        Which of several faces, 1 is the largest.
+    landmarks
+        ibug68 landmarks to use instead of the located ones (read from a file, or corrected by hand: points with
+        `moved` set are met exactly).
+    database
+        Name of the head database.
+    excluded_heads
+        Ids of database heads that may be used neither for shape nor for texture.
+    texture_size
+        512, 1024, 2048 or 4096; 0 leaves the texture out (while a point is dragged).
+    method
+        map-tps (the default), exact-tps (the paper's recipe) or mean-head (the baseline).
+    focal_px
+        Focal length in pixels if the person knows it.
+    """
+
+    photo: Photo
+    face: int = 1
+    landmarks: Landmarks | None = None
+    database: str = DEFAULT_DATABASE
+    excluded_heads: frozenset[str] = frozenset()
+    texture_size: int = 2048
+    method: str = "map-tps"
+    focal_px: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The head, every face that was located (largest first), and remarks for the person."""
+
+    head: Head
+    faces: tuple[DetectedFace, ...]
+    notes: tuple[str, ...]

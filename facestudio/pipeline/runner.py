@@ -1,0 +1,233 @@
+"""The one runner: runs the stages of a Request, yields events, can be cancelled, recomputes only what changed."""
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from facestudio.database.model import HeadDatabase, load_database
+from facestudio.errors import NoFaceError, UsageError
+from facestudio.landmarks.mesh478 import locate_faces
+from facestudio.landmarks.schemes import to_ibug68
+from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, CancelToken, Event, Outcome, Request, Stage
+from facestudio.pipeline.shape import Located, Shape, ShapeProblem
+from facestudio.retrieval.sparse_shape import METHOD as RETRIEVAL_METHOD
+from facestudio.template.model import load_template
+from facestudio.texture.fuse import make_texture
+from facestudio.values import DetectedFace, Head, Landmarks, SimilarHead, Texture
+
+_T = TypeVar("_T")
+_SHARE = {Stage.LANDMARKS: 0.1, Stage.RETRIEVAL: 0.1, Stage.SHAPE: 0.1, Stage.TEXTURE: 0.7}
+_MESSAGES = {
+    Stage.LANDMARKS: "Locating the face and its landmarks",
+    Stage.RETRIEVAL: "Finding similar heads",
+    Stage.SHAPE: "Fitting the head",
+    Stage.TEXTURE: "Making the texture",
+}
+
+
+class Runner:
+    """Runs reconstructions one after another and keeps each stage's last results.
+
+    A stage is computed anew only if what it depends on has changed: correcting a landmark leaves detection alone,
+    another texture size leaves the shape alone. Not for several threads at once.
+    """
+
+    def __init__(self, load: Callable[[str], HeadDatabase] = load_database) -> None:
+        self._load = load
+        self._threads = ThreadpoolController()
+        self._kept: dict[str, tuple[Hashable, Any]] = {}
+
+    def run(
+        self,
+        request: Request,
+        on_event: Callable[[Event], None] = lambda event: None,
+        cancel: CancelToken | None = None,
+    ) -> Outcome:
+        """Reconstruct a head.
+
+        Parameters
+        ----------
+        request
+            What is wanted.
+        on_event
+            Called at the start and the end of each stage.
+        cancel
+            Looked at between and inside the stages.
+
+        Raises
+        ------
+        UsageError
+            If the request makes no sense.
+        NoFaceError
+            If there is no face, or not so many, or the landmarks are none of a face.
+        ModelError
+            If a model, the template or the database is missing or damaged.
+        CancelledError
+            If `cancel` was set.
+        """
+        _check_request(request)
+        # The fit's matrices are small: BLAS threads that wait for each other make it up to fifty times slower.
+        with self._threads.limit(limits=1, user_api="blas"):
+            return self._run(request, on_event, cancel or CancelToken())
+
+    def _run(self, request: Request, on_event: Callable[[Event], None], token: CancelToken) -> Outcome:
+        timings: dict[str, float] = {}
+
+        def stage(which: Stage, key: Hashable, compute: Callable[[], _T]) -> _T:
+            token.check()
+            on_event(Event(which, 0.0, _MESSAGES[which]))
+            began = time.perf_counter()
+            value = self._cached(which, key, compute)
+            timings[which.value] = timings.get(which.value, 0.0) + (time.perf_counter() - began) * 1000
+            on_event(Event(which, 1.0, _MESSAGES[which]))
+            token.check()
+            return value
+
+        database = self._load(request.database)
+        template = load_template()
+        photo = _Identity(request.photo)
+        given = _Identity(request.landmarks)
+        faces = stage(Stage.LANDMARKS, photo, lambda: locate_faces(request.photo))
+        located = self._cached("located", (photo, request.face, given), lambda: _located(request, faces))
+        base = (photo, request.face, request.database, request.focal_px, located.face is None and given)
+        problem = self._cached(
+            "problem",
+            base,
+            lambda: ShapeProblem(request.photo, located, database, template, request.focal_px),
+        )
+        fit, heads = stage(
+            Stage.RETRIEVAL,
+            (base, given, request.excluded_heads),
+            lambda: problem.retrieve(located.landmarks, request.excluded_heads, token.check),
+        )
+        shape = stage(
+            Stage.SHAPE,
+            (base, given, request.excluded_heads, request.method),
+            lambda: problem.solve(located.landmarks, fit, heads, request.method, token.check),
+        )
+        head = _head(request, located, shape, heads)
+        if request.texture_size:
+            texture = stage(
+                Stage.TEXTURE,
+                (base, given, request.excluded_heads, request.method, request.texture_size),
+                lambda: _texture(request, head, located, database, token),
+            )
+            head = replace(head, texture=texture)
+        head = replace(head, timings_ms=timings)
+        return Outcome(head, faces, _notes(request, faces, head))
+
+    def _cached(self, name: str, key: Hashable, compute: Callable[[], _T]) -> _T:
+        kept = self._kept.get(name)
+        if kept is not None and kept[0] == key:
+            return kept[1]
+        value = compute()
+        self._kept[name] = (key, value)
+        return value
+
+
+class _Identity:
+    """A key that is equal only for the very same object, and keeps it alive so that no other takes its place."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self._value is other._value
+
+    def __hash__(self) -> int:
+        return id(self._value)
+
+
+def _check_request(request: Request) -> None:
+    if request.texture_size and request.texture_size not in TEXTURE_SIZES:
+        sizes = ", ".join(str(s) for s in TEXTURE_SIZES)
+        raise UsageError(f"Texture size {request.texture_size}: choose one of {sizes}")
+    if request.method not in METHODS:
+        raise UsageError(f"There is no method {request.method!r}", hint="Methods: " + ", ".join(METHODS))
+    if request.face < 1:
+        raise UsageError("Faces are counted from 1")
+    if request.focal_px is not None and not 1 <= request.focal_px <= 1e6:
+        raise UsageError(f"A focal length of {request.focal_px} pixels is not possible")
+    if request.landmarks is not None and request.landmarks.scheme != "ibug68":
+        raise UsageError(f"Landmarks of scheme {request.landmarks.scheme}: reconstruction takes ibug68")
+
+
+def _located(request: Request, faces: tuple[DetectedFace, ...]) -> Located:
+    face = _chosen_face(request, faces)
+    if face is None:
+        if request.landmarks is None:
+            raise NoFaceError(
+                f"No face was found in {request.photo.name}",
+                hint="A face should be at least 60 pixels wide and not turned away",
+            )
+        return Located(None, None, request.landmarks)
+    located = to_ibug68(face.mesh)
+    return Located(face, located, located if request.landmarks is None else request.landmarks)
+
+
+def _chosen_face(request: Request, faces: tuple[DetectedFace, ...]) -> DetectedFace | None:
+    given = request.landmarks
+    if given is not None and faces:
+        # Landmarks from a file say themselves whose they are.
+        middle = given.points.mean(axis=0)
+        for face in faces:
+            box = face.box
+            if box.x0 <= middle[0] <= box.x1 and box.y0 <= middle[1] <= box.y1:
+                return face
+        return None
+    if request.face > len(faces) and (faces or request.face > 1):
+        raise NoFaceError(f"There is no face {request.face} in {request.photo.name}: {len(faces)} found")
+    return faces[request.face - 1] if faces else None
+
+
+def _head(request: Request, located: Located, shape: Shape, heads: tuple[SimilarHead, ...]) -> Head:
+    template = load_template()
+    posed = shape.vertices + np.tensordot(
+        shape.expression, template.expression_deltas.astype(np.float64), axes=1
+    )
+    landmarks: Landmarks = located.landmarks
+    return Head(
+        template_version=template.version,
+        vertices=shape.vertices,
+        expression=shape.expression,
+        expression_deltas=template.expression_deltas,
+        camera=shape.camera,
+        landmarks=landmarks,
+        landmarks_3d=template.ibug68.points(shape.vertices),
+        landmarks_3d_posed=template.ibug68.points(posed),
+        landmark_vertices=template.ibug68.nearest_vertices(),
+        similar_heads=heads,
+        landmark_method=landmarks.method,
+        retrieval_method=RETRIEVAL_METHOD,
+        shape_method=shape.method,
+        database=request.database,
+    )
+
+
+def _texture(
+    request: Request, head: Head, located: Located, database: HeadDatabase, token: CancelToken
+) -> Texture:
+    return make_texture(
+        request.photo,
+        head.camera,
+        head.posed_vertices(),
+        head.vertices,
+        None if located.face is None else located.face.mesh.points,
+        database,
+        head.similar_heads,
+        request.texture_size,
+        token.check,
+    )
+
+
+def _notes(request: Request, faces: tuple[DetectedFace, ...], head: Head) -> tuple[str, ...]:
+    notes: list[str] = []
+    if len(faces) > 1 and request.landmarks is None:
+        notes.append(f"{len(faces)} faces found; number {request.face} was used (1 is the largest)")
+    if head.camera.focal_source == "default":
+        notes.append("The photo does not say its focal length; a 50 mm lens (35 mm equivalent) was assumed")
+    return tuple(notes)

@@ -1,0 +1,244 @@
+"""Stages retrieval and shape: from landmarks to a camera and a neutral head."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from facestudio.database.model import HeadDatabase
+from facestudio.fitting.depth import estimate_depth
+from facestudio.fitting.evidence import (
+    corrected_mesh,
+    landmark_evidence,
+    mesh_evidence,
+    pixels_per_mm,
+    with_sliding_jaw,
+)
+from facestudio.fitting.noise import PointNoise, mesh_noise
+from facestudio.fitting.residual import apply_residual, residual_spline
+from facestudio.fitting.solver import Evidence, Fit, Prior, fit_map, initial_pose
+from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
+from facestudio.geometry.camera import back_project, to_camera_space
+from facestudio.retrieval.sparse_shape import similar_heads, weighted_coefficients
+from facestudio.template.model import Template
+from facestudio.values import Camera, DetectedFace, FloatArray, FocalSource, Landmarks, Photo, SimilarHead
+
+DEFAULT_FOCAL_35MM = 50.0
+"""Focal length assumed for a photo without EXIF, 35 mm equivalent."""
+
+PRIOR_VARIANCE = 1.3
+"""The database's spread is taken this much wider: real heads vary more than the heads drawn."""
+
+SHRINKAGE = 0.35
+"""How far the prior's mean goes from the database's mean to the similar heads'."""
+
+_EXPRESSION_SIGMA = 0.15
+_UNKNOWN_EXPRESSION_SIGMA = 0.25
+_NO_TONGUE = 1e-3
+# Both start at a converged fit, from which a correction or a nearer prior is a short way; they are what a drag costs.
+_CORRECTION_STEPS, _FINAL_STEPS = 2, 4
+_DIAGONAL_35MM = 43.27  # of a 35 mm picture, mm
+
+
+@dataclass(frozen=True, eq=False)
+class Located:
+    """What stage landmarks found: the face (None if points were given and none was found) and the 68 points."""
+
+    face: DetectedFace | None
+    located: Landmarks | None
+    landmarks: Landmarks
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """What stage shape found: camera, neutral and posed vertices (V, 3) mm, expression (52,)."""
+
+    camera: Camera
+    vertices: FloatArray
+    expression: FloatArray
+    method: str
+
+
+def photo_camera(photo: Photo, focal_px: float | None) -> Camera:
+    """Return the photo's camera without pose: focal length given, from EXIF, or the stated default."""
+    width, height = photo.size
+    source: FocalSource = "given"
+    focal = focal_px
+    if focal is None:
+        focal, source = photo.focal_px, "exif"
+    if focal is None:
+        focal, source = float(np.hypot(width, height)) / _DIAGONAL_35MM * DEFAULT_FOCAL_35MM, "default"
+    centre = (width - 1) / 2, (height - 1) / 2
+    return Camera(focal, focal, *centre, np.eye(3), np.zeros(3), (width, height), source)
+
+
+class ShapeProblem:
+    """One photo's points against one database: everything that edits of landmarks do not change is kept."""
+
+    def __init__(
+        self,
+        photo: Photo,
+        located: Located,
+        database: HeadDatabase,
+        template: Template,
+        focal_px: float | None,
+        noise: PointNoise | None = None,
+    ) -> None:
+        self._located, self._database, self._template = located, database, template
+        self._noise = noise
+        self._mesh_model, self._landmark_model = sparse_models(database, template)
+        self._camera = photo_camera(photo, focal_px)
+        self._start: Fit | None = None
+        face = located.face
+        expression = np.zeros(len(template.expression_names)) if face is None else face.expression
+        sigma = np.full(len(expression), _UNKNOWN_EXPRESSION_SIGMA if face is None else _EXPRESSION_SIGMA)
+        sigma[template.expression_names.index("tongueOut")] = _NO_TONGUE
+        count = len(database.basis)
+        centre = database.coefficients.mean(axis=0)
+        variance = database.coefficients.var(axis=0) * PRIOR_VARIANCE
+        self._prior = Prior(centre, np.maximum(variance, 1e-4), expression, sigma)
+        self._modes = count
+
+    def _evidence(
+        self, landmarks: Landmarks, camera: Camera, identity: FloatArray, expression: FloatArray
+    ) -> tuple[SparseModel, Evidence]:
+        face, located = self._located.face, self._located.located
+        if face is None or located is None:
+            jaw = jaw_model(self._database, self._template)
+            model = with_sliding_jaw(
+                self._landmark_model, jaw, identity, expression, camera, landmarks.points
+            )
+            return model, landmark_evidence(landmarks, pixels_per_mm(camera))
+        mesh = corrected_mesh(face.mesh.points, located, landmarks)
+        return self._mesh_model, mesh_evidence(mesh, self._noise or mesh_noise(), camera)
+
+    def first_fit(self, check: Callable[[], None]) -> Fit:
+        """Fit to the points as located, with the prior of the whole database (kept)."""
+        if self._start is None:
+            face = self._located.face
+            if face is None:
+                model, pixels = self._landmark_model, self._located.landmarks.points
+            else:
+                model, pixels = self._mesh_model, face.mesh.points
+            camera = initial_pose(model.points(self._prior.identity), pixels, self._camera)
+            base = self._located.located or self._located.landmarks
+            identity, expression = self._prior.identity, self._prior.expression
+            # A second round lets the jaw slide on the fitted head; the mesh has no sliding points.
+            for _ in range(2 if face is None else 1):
+                model, evidence = self._evidence(base, camera, identity, expression)
+                self._start = fit_map(
+                    model,
+                    evidence,
+                    camera,
+                    self._prior,
+                    identity=identity,
+                    expression=expression,
+                    check=check,
+                )
+                camera, identity, expression = (
+                    self._start.camera,
+                    self._start.identity,
+                    self._start.expression,
+                )
+        assert self._start is not None
+        return self._start
+
+    def retrieve(
+        self, landmarks: Landmarks, excluded: frozenset[str], check: Callable[[], None]
+    ) -> tuple[Fit, tuple[SimilarHead, ...]]:
+        """Fit to the landmarks and find the database heads with the nearest feature points."""
+        fit = self.first_fit(check)
+        if landmarks is not (self._located.located or self._located.landmarks):
+            model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
+            fit = _improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check)
+        points = self._landmark_model.points(fit.identity)
+        heads = similar_heads(self._database, self._database_points(), points, excluded=excluded)
+        return fit, heads
+
+    def _database_points(self) -> FloatArray:
+        model = self._landmark_model
+        flat = self._database.coefficients @ model.identity.reshape(self._modes, -1)
+        return model.mean + flat.reshape(len(self._database), -1, 3)
+
+    def solve(
+        self,
+        landmarks: Landmarks,
+        fit: Fit,
+        heads: tuple[SimilarHead, ...],
+        method: str,
+        check: Callable[[], None],
+    ) -> Shape:
+        """Fit with the prior centred on the similar heads, then let splines take up the rest."""
+        if method == "mean-head":
+            return self._mean_head(fit)
+        statistical = weighted_coefficients(self._database, heads)
+        if method == "exact-tps":
+            return self._exact_tps(landmarks, fit, heads, statistical)
+        centre = self._prior.identity + SHRINKAGE * (statistical - self._prior.identity)
+        model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
+        fit = _improved(fit, model, evidence, replace(self._prior, identity=centre), _FINAL_STEPS, check)
+        check()
+        vertices = self._database.shape(fit.identity)
+        target = self._targets(landmarks, fit, heads)
+        posed = self._landmark_model.points(fit.identity, fit.expression)
+        # The first fit's scale, not this one's: then the spline is the same for the whole of a drag.
+        scale = pixels_per_mm(self.first_fit(check).camera)
+        sigma = np.sqrt(landmarks.covariance[:, [0, 1], [0, 1]].mean(axis=1)) / scale
+        spline = residual_spline(self._template, sigma, landmarks.moved)
+        displaced = apply_residual(self._template, spline, vertices, target - posed)
+        return Shape(fit.camera, displaced, fit.expression, "map-tps")
+
+    def _targets(self, landmarks: Landmarks, fit: Fit, heads: tuple[SimilarHead, ...]) -> FloatArray:
+        """Return the landmarks' places in head space, (68, 3) mm: on their lines of sight at the estimated depth."""
+        camera = fit.camera
+        posed = self._landmark_model.points(fit.identity, fit.expression)
+        neutral = self._landmark_model.points(fit.identity)
+        depth = to_camera_space(camera, posed)[:, 2]
+        seen = back_project(camera, landmarks.points, depth)
+        # The conditional depth of the heads at hand, corrected by what the full fit knows of this head.
+        weights = np.ones(len(self._database)) / len(self._database)
+        for head in heads:
+            weights[self._database.index(head.id)] += head.weight
+        estimate = estimate_depth((seen - posed + neutral)[:, :2], self._database_points(), weights)
+        current = estimate_depth(neutral[:, :2], self._database_points(), weights)
+        shifted = posed[:, 2] + np.clip(estimate.depth - current.depth, -4.0, 4.0)
+        goal = posed.copy()
+        goal[:, 2] = shifted
+        return back_project(camera, landmarks.points, to_camera_space(camera, goal)[:, 2])
+
+    def _mean_head(self, fit: Fit) -> Shape:
+        return Shape(fit.camera, self._database.mean_head(), fit.expression, "mean-head")
+
+    def _exact_tps(
+        self, landmarks: Landmarks, fit: Fit, heads: tuple[SimilarHead, ...], statistical: FloatArray
+    ) -> Shape:
+        """Follow the paper: move the statistical model's sparse points exactly onto the landmarks."""
+        model = self._landmark_model
+        posed = model.points(statistical, fit.expression)
+        camera = initial_pose(posed, landmarks.points, fit.camera)
+        refit = replace(fit, camera=camera, identity=statistical)
+        target = self._targets(landmarks, refit, heads)
+        spline = residual_spline(self._template, np.ones(68), np.ones(68, dtype=np.bool_))
+        vertices = apply_residual(self._template, spline, self._database.shape(statistical), target - posed)
+        return Shape(camera, vertices, fit.expression, "exact-tps")
+
+
+def _improved(
+    fit: Fit,
+    model: SparseModel,
+    evidence: Evidence,
+    prior: Prior,
+    iterations: int,
+    check: Callable[[], None],
+) -> Fit:
+    """Go on from a fit with other evidence or another prior."""
+    return fit_map(
+        model,
+        evidence,
+        fit.camera,
+        prior,
+        identity=fit.identity,
+        expression=fit.expression,
+        iterations=iterations,
+        check=check,
+    )

@@ -1,0 +1,395 @@
+"""The OpenGL renderer: draws a head into the current context, of the app's viewer or an off-screen one.
+
+Core profile 3.3; the shaders are in resources/shaders. Nothing here knows Qt.
+"""
+
+import ctypes
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from facestudio.paths import resources
+from facestudio.render.environment import load_gl
+from facestudio.render.lighting import (
+    DEEPEST,
+    HOLLOW,
+    LIGHTINGS,
+    LOOKS,
+    WIRE_COLOUR,
+    WRAP,
+    Lighting,
+    light_directions,
+)
+from facestudio.render.scene import HIDDEN_OPACITY, MARK_LIFT_MM, Background, Marks, Mode, RenderMesh
+from facestudio.values import ByteArray, Float32Array, IntArray
+
+GL: Any = load_gl()
+
+# Vertex attributes, as in head.vert.
+_POSITION, _NORMAL, _UV, _SURFACE, _COLOUR = range(5)
+
+
+class _Program:
+    """A linked shader program that remembers where its uniforms are."""
+
+    def __init__(self, *files: str) -> None:
+        kinds = {".vert": GL.GL_VERTEX_SHADER, ".geom": GL.GL_GEOMETRY_SHADER, ".frag": GL.GL_FRAGMENT_SHADER}
+        folder = resources() / "shaders"
+        self._id = GL.glCreateProgram()
+        shaders = [self._compile(folder / name, kinds[name[-5:]]) for name in files]
+        for shader in shaders:
+            GL.glAttachShader(self._id, shader)
+        GL.glLinkProgram(self._id)
+        for shader in shaders:
+            GL.glDeleteShader(shader)
+        if not GL.glGetProgramiv(self._id, GL.GL_LINK_STATUS):
+            raise RuntimeError(f"{', '.join(files)} do not link: {GL.glGetProgramInfoLog(self._id)}")
+        self._locations: dict[str, int] = {}
+
+    @staticmethod
+    def _compile(path: Any, kind: Any) -> Any:
+        shader = GL.glCreateShader(kind)
+        GL.glShaderSource(shader, path.read_text(encoding="utf-8"))
+        GL.glCompileShader(shader)
+        if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):
+            raise RuntimeError(f"{path.name} does not compile: {GL.glGetShaderInfoLog(shader)}")
+        return shader
+
+    def use(self, **uniforms: Any) -> None:
+        """Make current and set uniforms: whole numbers, floats, vectors, (4, 4) matrices, (N, 3) arrays."""
+        GL.glUseProgram(self._id)
+        for name, value in uniforms.items():
+            if name not in self._locations:
+                self._locations[name] = GL.glGetUniformLocation(self._id, f"u_{name}")
+            at = self._locations[name]
+            if isinstance(value, int):
+                GL.glUniform1i(at, int(value))
+            elif isinstance(value, float):
+                GL.glUniform1f(at, value)
+            else:
+                array = np.ascontiguousarray(value, dtype=np.float32)
+                if array.shape == (4, 4):
+                    GL.glUniformMatrix4fv(at, 1, GL.GL_TRUE, array)
+                elif array.ndim == 2:
+                    GL.glUniform3fv(at, len(array), array)
+                else:
+                    (GL.glUniform2fv, GL.glUniform3fv, GL.glUniform4fv)[len(array) - 2](at, 1, array)
+
+    def release(self) -> None:
+        """Delete the program."""
+        GL.glDeleteProgram(self._id)
+
+
+@dataclass
+class _Buffers:
+    """The vertex arrays of one mesh, and how much of each to draw."""
+
+    surface: Any
+    lines: Any
+    buffers: dict[str, Any] = field(default_factory=dict[str, Any])
+    vertices: int = 0
+    corners: int = 0
+    line_ends: int = 0
+    has_colours: bool = False
+
+
+class HeadRenderer:
+    """Draws one head, its wireframe and marks on it, in the current OpenGL context.
+
+    All methods need the same context to be current that `initialise` was called in.
+    """
+
+    def __init__(self) -> None:
+        self._programs: dict[str, _Program] = {}
+        self._mesh: _Buffers | None = None
+        self._texture: Any = None
+        self._marks: Any = None
+        self._marks_buffer: Any = None
+        self._mark_count = 0
+        self._empty: Any = None
+
+    def initialise(self) -> None:
+        """Compile the shaders.
+
+        Raises
+        ------
+        RuntimeError
+            If the context is older than OpenGL 3.3, or a shader does not compile.
+        """
+        version = (GL.glGetIntegerv(GL.GL_MAJOR_VERSION), GL.glGetIntegerv(GL.GL_MINOR_VERSION))
+        if tuple(int(n) for n in version) < (3, 3):
+            raise RuntimeError(f"OpenGL {version[0]}.{version[1]} is too old: 3.3 is needed")
+        self._programs = {
+            "head": _Program("head.vert", "head.frag"),
+            "lines": _Program("lines.vert", "lines.geom", "lines.frag"),
+            "points": _Program("points.vert", "points.frag"),
+            "background": _Program("background.vert", "background.frag"),
+        }
+        self._empty = GL.glGenVertexArrays(1)
+
+    def upload_mesh(self, mesh: RenderMesh) -> None:
+        """Replace the mesh."""
+        self._release_mesh()
+        data = _Buffers(surface=GL.glGenVertexArrays(1), lines=GL.glGenVertexArrays(1))
+        data.vertices = len(mesh.positions)
+        data.corners, data.line_ends = mesh.triangles.size, mesh.edges.size
+        surface = np.stack([mesh.gloss, mesh.occlusion], axis=1)
+        GL.glBindVertexArray(data.surface)
+        self._attribute(data, "positions", _POSITION, mesh.positions, GL.GL_DYNAMIC_DRAW)
+        self._attribute(data, "normals", _NORMAL, mesh.normals, GL.GL_DYNAMIC_DRAW)
+        self._attribute(data, "uvs", _UV, mesh.uvs, GL.GL_STATIC_DRAW)
+        self._attribute(data, "surface", _SURFACE, surface, GL.GL_STATIC_DRAW)
+        if mesh.colours is not None:
+            self._attribute(data, "colours", _COLOUR, mesh.colours, GL.GL_STATIC_DRAW)
+            data.has_colours = True
+        self._indices(data, "triangles", mesh.triangles)
+        GL.glBindVertexArray(data.lines)
+        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, data.buffers["positions"])
+        self._point_at(_POSITION, 3)
+        self._indices(data, "edges", mesh.edges)
+        GL.glBindVertexArray(0)
+        self._mesh = data
+
+    def update_positions(self, positions: Float32Array, normals: Float32Array) -> None:
+        """Move the uploaded mesh, (R, 3) float32 as in RenderMesh each: the fast path of editing."""
+        mesh = self._mesh
+        if mesh is None or len(positions) != mesh.vertices or len(normals) != mesh.vertices:
+            raise ValueError("update_positions: upload a mesh of as many vertices first")
+        for name, array in (("positions", positions), ("normals", normals)):
+            flat = np.ascontiguousarray(array, dtype=np.float32)
+            GL.glBindBuffer(GL.GL_ARRAY_BUFFER, mesh.buffers[name])
+            GL.glBufferSubData(GL.GL_ARRAY_BUFFER, 0, flat.nbytes, flat)
+        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, 0)
+
+    def upload_texture(self, pixels: ByteArray | None) -> None:
+        """Replace the texture: (S, S, 3) uint8 sRGB, row 0 at v = 1; None for none."""
+        if pixels is None:
+            if self._texture is not None:
+                GL.glDeleteTextures([self._texture])
+            self._texture = None
+            return
+        if self._texture is None:
+            self._texture = GL.glGenTextures(1)
+        GL.glBindTexture(GL.GL_TEXTURE_2D, self._texture)
+        GL.glPixelStorei(GL.GL_UNPACK_ALIGNMENT, 1)
+        height, width = pixels.shape[:2]
+        data = np.ascontiguousarray(pixels)
+        GL.glTexImage2D(
+            GL.GL_TEXTURE_2D, 0, GL.GL_SRGB8, width, height, 0, GL.GL_RGB, GL.GL_UNSIGNED_BYTE, data
+        )
+        GL.glPixelStorei(GL.GL_UNPACK_ALIGNMENT, 4)
+        GL.glGenerateMipmap(GL.GL_TEXTURE_2D)
+        for name, value in (
+            (GL.GL_TEXTURE_MIN_FILTER, GL.GL_LINEAR_MIPMAP_LINEAR),
+            (GL.GL_TEXTURE_MAG_FILTER, GL.GL_LINEAR),
+            (GL.GL_TEXTURE_WRAP_S, GL.GL_CLAMP_TO_EDGE),
+            (GL.GL_TEXTURE_WRAP_T, GL.GL_CLAMP_TO_EDGE),
+        ):
+            GL.glTexParameteri(GL.GL_TEXTURE_2D, name, value)
+        GL.glBindTexture(GL.GL_TEXTURE_2D, 0)
+
+    def set_marks(self, marks: Marks | None) -> None:
+        """Replace the round marks."""
+        self._mark_count = 0 if marks is None else len(marks.positions)
+        if marks is None or not self._mark_count:
+            return
+        data = np.ascontiguousarray(np.concatenate([marks.positions, marks.colours], axis=1), np.float32)
+        if self._marks is None:
+            self._marks, self._marks_buffer = GL.glGenVertexArrays(1), GL.glGenBuffers(1)
+        GL.glBindVertexArray(self._marks)
+        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, self._marks_buffer)
+        GL.glBufferData(GL.GL_ARRAY_BUFFER, data.nbytes, data, GL.GL_DYNAMIC_DRAW)
+        self._point_at(0, 3, 24, 0)
+        self._point_at(1, 3, 24, 12)
+        GL.glBindVertexArray(0)
+
+    def draw(
+        self,
+        view: Float32Array,
+        projection: Float32Array,
+        *,
+        size: tuple[int, int],
+        framebuffer: int = 0,
+        mode: Mode = "textured",
+        lighting: Lighting | None = None,
+        background: Background | None = None,
+        mark_size: float = 8.0,
+        line_width: float = 1.0,
+    ) -> None:
+        """Draw the uploaded mesh and marks.
+
+        Parameters
+        ----------
+        view, projection
+            (4, 4) float32, column vectors: head space to eye space, eye space to clip space.
+        size
+            (width, height) device pixels.
+        framebuffer
+            The framebuffer object to draw into (Qt's changes from paint to paint).
+        mode
+            What the surface shows.
+        lighting
+            None for the mode's own.
+        background
+            None leaves it transparent (alpha 0).
+        mark_size, line_width
+            Device pixels.
+        """
+        width, height = size
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, framebuffer)
+        GL.glViewport(0, 0, width, height)
+        GL.glDepthMask(GL.GL_TRUE)
+        GL.glColorMask(GL.GL_TRUE, GL.GL_TRUE, GL.GL_TRUE, GL.GL_TRUE)
+        for switch in (
+            GL.GL_BLEND,
+            GL.GL_CULL_FACE,
+            GL.GL_SCISSOR_TEST,
+            GL.GL_DEPTH_TEST,
+            GL.GL_STENCIL_TEST,
+        ):
+            GL.glDisable(switch)
+        GL.glDisable(GL.GL_FRAMEBUFFER_SRGB)
+        GL.glClearColor(0.0, 0.0, 0.0, 0.0)
+        GL.glClear(GL.GL_COLOR_BUFFER_BIT | GL.GL_DEPTH_BUFFER_BIT)
+        GL.glEnable(GL.GL_DEPTH_TEST)
+        GL.glDepthFunc(GL.GL_LEQUAL)
+        if self._mesh is not None:
+            self._draw_surface(self._mesh, view, projection, mode, lighting or LIGHTINGS[mode])
+        if background is not None:
+            # After the surface, at the far end: pixels that the head covers cost nothing.
+            self._programs["background"].use(top=background.top, bottom=background.bottom)
+            GL.glBindVertexArray(self._empty)
+            GL.glDrawArrays(GL.GL_TRIANGLES, 0, 3)
+        if self._mesh is not None and mode == "wireframe":
+            self._draw_lines(self._mesh, view, projection, size, line_width)
+        if self._mark_count:
+            self._draw_marks(view, projection, mark_size)
+        GL.glDisable(GL.GL_DEPTH_TEST)
+        GL.glBindVertexArray(0)
+        GL.glUseProgram(0)
+
+    def _draw_surface(
+        self, mesh: _Buffers, view: Float32Array, projection: Float32Array, mode: Mode, lighting: Lighting
+    ) -> None:
+        look = LOOKS[mode]
+        rotation = np.asarray(view[:3, :3], dtype=np.float64)
+        lamps, up = light_directions(np.diag([1.0, -1.0, -1.0]) @ rotation, lighting)
+        source = 0
+        if look.own_colour:
+            source = 1 if self._texture is not None else 2 if mesh.has_colours else 0
+        GL.glActiveTexture(GL.GL_TEXTURE0)
+        GL.glBindTexture(GL.GL_TEXTURE_2D, self._texture if source == 1 else 0)
+        lamp_uniforms: dict[str, Any] = {}
+        if lighting.lights:
+            lamp_uniforms["light_direction"] = lamps
+            lamp_uniforms["light_colour"] = np.array([light.colour for light in lighting.lights])
+        self._programs["head"].use(
+            view=view,
+            projection=projection,
+            texture=0,
+            source=source,
+            normals=mode == "normals",
+            albedo=look.albedo,
+            scatter=look.scatter,
+            shine=look.shine,
+            eye=-rotation.T @ view[:3, 3],
+            up=up,
+            sky=lighting.sky,
+            ground=lighting.ground,
+            light_count=len(lighting.lights),
+            wrap=WRAP,
+            shoulder=lighting.shoulder,
+            occlusion=lighting.occlusion,
+            deepest=DEEPEST,
+            hollow=HOLLOW,
+            **lamp_uniforms,
+        )
+        if mode == "wireframe":
+            # Push the surface back a little, so that its own lines lie on top of it.
+            GL.glEnable(GL.GL_POLYGON_OFFSET_FILL)
+            GL.glPolygonOffset(1.5, 4.0)
+        GL.glBindVertexArray(mesh.surface)
+        GL.glDrawElements(GL.GL_TRIANGLES, mesh.corners, GL.GL_UNSIGNED_INT, None)
+        GL.glDisable(GL.GL_POLYGON_OFFSET_FILL)
+        GL.glBindTexture(GL.GL_TEXTURE_2D, 0)
+
+    def _draw_lines(
+        self,
+        mesh: _Buffers,
+        view: Float32Array,
+        projection: Float32Array,
+        size: tuple[int, int],
+        line_width: float,
+    ) -> None:
+        self._programs["lines"].use(
+            view=view,
+            projection=projection,
+            size=(float(size[0]), float(size[1])),
+            width=float(line_width),
+            colour=(*WIRE_COLOUR, 1.0),
+        )
+        GL.glBindVertexArray(mesh.lines)
+        GL.glDrawElements(GL.GL_LINES, mesh.line_ends, GL.GL_UNSIGNED_INT, None)
+
+    def _draw_marks(self, view: Float32Array, projection: Float32Array, mark_size: float) -> None:
+        GL.glEnable(GL.GL_PROGRAM_POINT_SIZE)
+        GL.glEnable(GL.GL_BLEND)
+        GL.glBlendFunc(GL.GL_ONE, GL.GL_ONE_MINUS_SRC_ALPHA)
+        GL.glDepthMask(GL.GL_FALSE)
+        GL.glBindVertexArray(self._marks)
+        # Faint where the head hides them, then full where it does not.
+        for test, opacity in ((GL.GL_GREATER, HIDDEN_OPACITY), (GL.GL_LEQUAL, 1.0)):
+            GL.glDepthFunc(test)
+            self._programs["points"].use(
+                view=view, projection=projection, size=float(mark_size), lift=MARK_LIFT_MM, opacity=opacity
+            )
+            GL.glDrawArrays(GL.GL_POINTS, 0, self._mark_count)
+        GL.glDepthFunc(GL.GL_LEQUAL)
+        GL.glDepthMask(GL.GL_TRUE)
+        GL.glDisable(GL.GL_BLEND)
+        GL.glDisable(GL.GL_PROGRAM_POINT_SIZE)
+
+    def _attribute(self, data: _Buffers, name: str, location: int, array: Float32Array, usage: Any) -> None:
+        flat = np.ascontiguousarray(array, dtype=np.float32)
+        data.buffers[name] = GL.glGenBuffers(1)
+        GL.glBindBuffer(GL.GL_ARRAY_BUFFER, data.buffers[name])
+        GL.glBufferData(GL.GL_ARRAY_BUFFER, flat.nbytes, flat, usage)
+        self._point_at(location, flat.shape[1])
+
+    @staticmethod
+    def _point_at(location: int, components: int, stride: int = 0, offset: int = 0) -> None:
+        GL.glEnableVertexAttribArray(location)
+        GL.glVertexAttribPointer(
+            location, components, GL.GL_FLOAT, GL.GL_FALSE, stride, ctypes.c_void_p(offset)
+        )
+
+    @staticmethod
+    def _indices(data: _Buffers, name: str, array: IntArray) -> None:
+        flat = np.ascontiguousarray(array, dtype=np.uint32)
+        data.buffers[name] = GL.glGenBuffers(1)
+        GL.glBindBuffer(GL.GL_ELEMENT_ARRAY_BUFFER, data.buffers[name])
+        GL.glBufferData(GL.GL_ELEMENT_ARRAY_BUFFER, flat.nbytes, flat, GL.GL_STATIC_DRAW)
+
+    def _release_mesh(self) -> None:
+        if self._mesh is not None:
+            GL.glDeleteVertexArrays(2, [self._mesh.surface, self._mesh.lines])
+            buffers = list(self._mesh.buffers.values())
+            GL.glDeleteBuffers(len(buffers), buffers)
+            self._mesh = None
+
+    def release(self) -> None:
+        """Delete everything this renderer made in the context; `initialise` may follow."""
+        self._release_mesh()
+        self.upload_texture(None)
+        if self._marks is not None:
+            GL.glDeleteVertexArrays(1, [self._marks])
+            GL.glDeleteBuffers(1, [self._marks_buffer])
+            self._marks = self._marks_buffer = None
+            self._mark_count = 0
+        if self._empty is not None:
+            GL.glDeleteVertexArrays(1, [self._empty])
+            self._empty = None
+        for program in self._programs.values():
+            program.release()
+        self._programs = {}

@@ -1,0 +1,253 @@
+"""Light and surface: the values both renderers shade with, and the software renderer's formula.
+
+The formula is also in resources/shaders/head.frag; tests hold the two together. Light is added up in linear
+light: hemisphere ambient, wrapped diffuse (light that enters skin leaves it a little farther on, red
+farthest), a Blinn-Phong highlight, a soft shoulder in place of clipping, then the sRGB curve.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from facestudio.geometry.mesh import normalised
+from facestudio.render.scene import Marks, Mode
+from facestudio.values import ByteArray, Camera, Float32Array, FloatArray
+
+Colour: TypeAlias = tuple[float, float, float]
+
+MAX_LIGHTS = 4
+# What is left of the light in the deepest hollow: never black.
+DEEPEST = 0.25
+# Hollows of skin turn reddish: exponents per channel.
+HOLLOW: Colour = (0.8, 1.05, 1.1)
+# How far light wraps round skin, per channel; scaled by Look.scatter.
+WRAP: Colour = (0.45, 0.28, 0.22)
+
+
+@dataclass(frozen=True)
+class Light:
+    """A lamp far away.
+
+    Attributes
+    ----------
+    direction
+        Towards the lamp, seen by the viewer: x right, y up, z to the viewer. Any length.
+    colour
+        Linear light; 1 shows a facing white surface as white.
+    """
+
+    direction: Colour
+    colour: Colour
+
+
+@dataclass(frozen=True)
+class Lighting:
+    """All light of a scene: hemisphere ambient, from the picture's top to its foot, and up to four lamps.
+
+    Attributes
+    ----------
+    sky, ground
+        Linear ambient light on surfaces that look up and down in the picture.
+    lights
+        At most MAX_LIGHTS.
+    shoulder
+        Linear light above this is compressed so that highlights keep their form; 1 only clips.
+    occlusion
+        How much hollows lose, 0..1.
+    """
+
+    sky: Colour
+    ground: Colour
+    lights: tuple[Light, ...] = ()
+    shoulder: float = 0.82
+    occlusion: float = 1.0
+
+    def __post_init__(self) -> None:
+        if len(self.lights) > MAX_LIGHTS:
+            raise ValueError(f"{len(self.lights)} lamps: at most {MAX_LIGHTS} are drawn")
+
+
+# Soft light from the front keeps the photo's own shading readable: a facing surface shows its texture's
+# colour.
+STUDIO = Lighting(
+    sky=(0.54, 0.55, 0.57),
+    ground=(0.40, 0.37, 0.35),
+    lights=(
+        Light((-0.55, 0.60, 0.75), (0.34, 0.32, 0.30)),  # key
+        Light((0.80, 0.10, 0.60), (0.16, 0.17, 0.19)),  # fill
+        Light((0.35, 0.45, -0.85), (0.22, 0.22, 0.24)),  # rim
+        Light((-0.40, 0.26, 0.90), (0.09, 0.09, 0.09)),  # catch-light: below the lid's edge on the eye
+    ),
+)
+# More contrast, to judge a shape by.
+SCULPTURE = Lighting(
+    sky=(0.24, 0.25, 0.28),
+    ground=(0.10, 0.09, 0.08),
+    lights=(
+        Light((-0.65, 0.70, 0.65), (0.80, 0.77, 0.72)),
+        Light((0.90, 0.05, 0.50), (0.18, 0.20, 0.24)),
+        Light((0.35, 0.45, -0.85), (0.35, 0.36, 0.40)),
+    ),
+)
+# Every surface shows its own colour.
+FLAT = Lighting(sky=(1.0, 1.0, 1.0), ground=(1.0, 1.0, 1.0), shoulder=1.0, occlusion=0.0)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a surface answers light.
+
+    Attributes
+    ----------
+    albedo
+        Linear colour where there is neither texture nor vertex colour, or where they do not count.
+    scatter
+        0 (plaster) to 1 (skin): how far light wraps round.
+    shine
+        Factor of the highlight.
+    own_colour
+        Use the texture or the vertex colours.
+    """
+
+    albedo: Colour
+    scatter: float
+    shine: float
+    own_colour: bool
+
+
+LOOKS: dict[Mode, Look] = {
+    "textured": Look((0.55, 0.34, 0.25), scatter=1.0, shine=1.0, own_colour=True),
+    "clay": Look((0.52, 0.49, 0.45), scatter=0.15, shine=0.7, own_colour=False),
+    "wireframe": Look((0.36, 0.38, 0.42), scatter=0.15, shine=0.0, own_colour=False),
+    "normals": Look((1.0, 1.0, 1.0), scatter=0.0, shine=0.0, own_colour=False),
+}
+LIGHTINGS: dict[Mode, Lighting] = {
+    "textured": STUDIO,
+    "clay": SCULPTURE,
+    "wireframe": SCULPTURE,
+    "normals": FLAT,
+}
+WIRE_COLOUR: Colour = (0.06, 0.07, 0.09)  # sRGB
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a picture is drawn.
+
+    Attributes
+    ----------
+    mode
+        What the surface shows.
+    lighting
+        None for the mode's own.
+    marks
+        Landmarks to draw on top.
+    mark_size, line_width
+        Pixels of the result.
+    supersample
+        Each pixel is the mean of so many squared.
+    """
+
+    mode: Mode = "textured"
+    lighting: Lighting | None = None
+    marks: Marks | None = None
+    mark_size: float = 8.0
+    line_width: float = 1.0
+    supersample: int = 2
+
+    @property
+    def light(self) -> Lighting:
+        """The lighting asked for, or the mode's own."""
+        return self.lighting or LIGHTINGS[self.mode]
+
+
+def srgb_to_linear(values: Float32Array) -> Float32Array:
+    """Return linear light of sRGB values 0..1, any shape (IEC 61966-2-1)."""
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def linear_to_srgb(values: Float32Array) -> Float32Array:
+    """Return sRGB values of linear light 0..1, any shape (IEC 61966-2-1)."""
+    safe = np.maximum(values, np.float32(0.0031308))
+    return np.where(values <= 0.0031308, values * 12.92, 1.055 * safe ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
+_LINEAR = srgb_to_linear((np.arange(256) / 255).astype(np.float32))
+
+
+def bytes_to_linear(pixels: ByteArray) -> Float32Array:
+    """Return linear light of 8-bit sRGB pixels, any shape."""
+    return _LINEAR[pixels]
+
+
+def light_directions(camera_rotation: FloatArray, lighting: Lighting) -> tuple[FloatArray, FloatArray]:
+    """Return the lamps' directions (L, 3) and the sky's (3,), float64, in head space, length one.
+
+    Parameters
+    ----------
+    camera_rotation
+        (3, 3) head space to camera space.
+    lighting
+        Its lamps are placed as the viewer sees them.
+    """
+    to_head = (np.diag([1.0, -1.0, -1.0]) @ camera_rotation).T
+    lamps = np.array([light.direction for light in lighting.lights], dtype=np.float64).reshape(-1, 3)
+    return normalised(lamps @ to_head.T), to_head @ np.array([0.0, 1.0, 0.0])
+
+
+def shade(
+    albedo: Float32Array,
+    normals: Float32Array,
+    to_viewer: Float32Array,
+    gloss: Float32Array,
+    occlusion: Float32Array,
+    lighting: Lighting,
+    look: Look,
+    camera: Camera,
+) -> Float32Array:
+    """Return the colour of surface points; the same formula as head.frag.
+
+    Parameters
+    ----------
+    albedo
+        (P, 3) linear.
+    normals, to_viewer
+        (P, 3) head space, length one; normals turned to the viewer.
+    gloss, occlusion
+        (P,), as in RenderMesh.
+    lighting, look
+        What to shade with.
+    camera
+        Only its rotation counts: it says where the lamps are.
+
+    Returns
+    -------
+    numpy.ndarray
+        (P, 3) float32 sRGB 0..1.
+    """
+    lamps, up = light_directions(camera.rotation, lighting)
+    sky, ground = np.array(lighting.sky, dtype=np.float32), np.array(lighting.ground, dtype=np.float32)
+    share = 0.5 + 0.5 * (normals @ up.astype(np.float32))[:, None]
+    diffuse = ground + (sky - ground) * share
+    wrap = np.array(WRAP, dtype=np.float32) * look.scatter * (1 - gloss[:, None])
+    sharpness = 14.0 + 600.0 * gloss**2
+    strength = look.shine * (0.035 + 3.0 * gloss**4)
+    highlight = np.zeros_like(albedo)
+    for lamp, light in zip(lamps.astype(np.float32), lighting.lights, strict=True):
+        colour = np.array(light.colour, dtype=np.float32)
+        facing = normals @ lamp
+        diffuse += colour * np.clip((facing[:, None] + wrap) / (1 + wrap), 0.0, 1.0)
+        halfway = to_viewer + lamp
+        halfway /= np.maximum(np.linalg.norm(halfway, axis=1, keepdims=True), 1e-6)
+        glint = np.clip(np.einsum("pk,pk->p", normals, halfway), 0.0, 1.0) ** sharpness
+        highlight += colour * (strength * glint * np.clip(4.0 * facing, 0.0, 1.0))[:, None]
+    light_left = 1 + lighting.occlusion * (DEEPEST + (1 - DEEPEST) * occlusion[:, None] - 1)
+    tint = 1 + look.scatter * (np.array(HOLLOW, dtype=np.float32) - 1)
+    linear = albedo * diffuse * light_left**tint + highlight * (
+        light_left + (1 - light_left) * gloss[:, None]
+    )
+    room = max(1.0 - lighting.shoulder, 1e-6)
+    over = np.maximum(linear - lighting.shoulder, 0.0)
+    soft = np.minimum(linear, lighting.shoulder) + room * (1 - np.exp(-over / room))
+    return linear_to_srgb(soft.astype(np.float32))

@@ -1,0 +1,1 @@
+"""Finds the similar heads of the database and weighs them."""

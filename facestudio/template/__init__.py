@@ -1,0 +1,1 @@
+"""The studio head: quads, UVs, materials, ARKit shapes, point maps, subdivision."""

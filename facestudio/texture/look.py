@@ -1,0 +1,73 @@
+"""What the photo shows at every texel of an atlas of one size."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from facestudio.template.model import load_template
+from facestudio.template.subdivision import topology
+from facestudio.texture.layout import SURFACE_LEVEL, TexelLayout, texel_layout
+from facestudio.texture.projection import Projection, feature_shift, project_texels, sample_photo
+from facestudio.texture.regions import in_openings, oval_distance
+from facestudio.values import BoolArray, Camera, Float32Array, FloatArray, Photo
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoLook:
+    """The texels and the photo.
+
+    Attributes
+    ----------
+    layout
+        N texels.
+    projection
+        Their places in the photo, and whether they are visible.
+    colours
+        (N, 3) float32 0..255: the photo there.
+    opening
+        (N,) bool: the photo shows an eyeball or the inside of the mouth there.
+    inside_oval
+        (N,) float32: signed distance to the face oval, UV units.
+    rest
+        (N, 3) float32 mm: places on the rest head.
+    """
+
+    layout: TexelLayout
+    projection: Projection
+    colours: Float32Array
+    opening: BoolArray
+    inside_oval: Float32Array
+    rest: Float32Array
+
+
+@lru_cache(maxsize=6)
+def static_maps(size: int) -> tuple[Float32Array, Float32Array]:
+    """Return each texel's signed distance to the face oval (N,) and its place on the rest head (N, 3) mm."""
+    template, layout = load_template(), texel_layout(size)
+    rest = layout.on_surface(topology(SURFACE_LEVEL).apply(template.vertices))
+    return oval_distance(template, layout), rest.astype(np.float32)
+
+
+def look_at(
+    photo: Photo, camera: Camera, vertices: FloatArray, mesh: FloatArray | None, size: int
+) -> PhotoLook:
+    """Project an atlas of a size into the photo and sample it.
+
+    Parameters
+    ----------
+    photo, camera
+        The photo and its fitted camera.
+    vertices
+        (V, 3) mm: the head as posed in the photo.
+    mesh
+        (478, 2) located mesh points, or None.
+    size
+        Edge length of the atlas.
+    """
+    layout = texel_layout(size)
+    shift = None if mesh is None else feature_shift(vertices, camera, mesh, load_template())
+    projection = project_texels(layout, vertices, camera, shift)
+    colours = sample_photo(photo, layout, projection)
+    opening = np.zeros(len(layout), dtype=np.bool_) if mesh is None else in_openings(projection.pixels, mesh)
+    return PhotoLook(layout, projection, colours, opening, *static_maps(size))

@@ -1,0 +1,158 @@
+"""Makes the screenshots of the app: welcome, editing, result in three modes; two sizes, light and dark.
+
+    xvfb-run -a -s "-screen 0 1920x1200x24" python packaging/screenshots.py --output out/screenshots
+
+They show the real window with the real pipeline on a bundled photo. Without a display the head is missing.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from facestudio.app.main import make_application, open_window
+from facestudio.app.settings import Settings
+from facestudio.app.window.main_window import MainWindow
+from facestudio.app.window.welcome import sample_photos
+
+SIZES = ((1280, 800), (1920, 1080))
+THEMES = ("light", "dark")
+_PATIENCE_S = 300.0
+
+
+def wait(done: Callable[[], bool], seconds: float = _PATIENCE_S) -> bool:
+    """Let the window work until something is so."""
+    from PySide6.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        if done():
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def rest(seconds: float) -> None:
+    """Let animations end."""
+    wait(lambda: False, seconds)
+
+
+class Photographer:
+    """Takes the pictures of one window in one size and theme after another."""
+
+    def __init__(self, window: MainWindow, output: Path) -> None:
+        self.window, self.output = window, output
+        self.files: list[Path] = []
+
+    def shoot(self, name: str, theme: str, size: tuple[int, int]) -> None:
+        view = self.window.viewer.view
+        if view is not None and view.isVisible() and view._software:
+            wait(lambda: view.is_smooth, 30)
+        rest(0.1)
+        file = self.output / f"{name}-{theme}-{size[0]}x{size[1]}.png"
+        self.window.grab().save(str(file))
+        self.files.append(file)
+        print(file)
+
+    def welcome(self, theme: str, size: tuple[int, int]) -> None:
+        wait(lambda: not self.window.tasks.busy)
+        self.shoot("welcome", theme, size)
+
+    def editing(self, theme: str, size: tuple[int, int]) -> None:
+        """In the middle of a drag: magnifier, selection, the head following."""
+        from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+        from PySide6.QtGui import QMouseEvent
+        from PySide6.QtTest import QTest
+        from PySide6.QtWidgets import QApplication
+
+        window, editor = self.window, self.window.editor
+        for name in ("soft", "mirror"):
+            window.actions_[name].setChecked(True)
+        none, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+        start = editor.place_of(54).toPoint()
+        QTest.mousePress(editor, left, none, start)
+        for step in (4, 8, 12):
+            at = start + QPoint(step // 2, -step)
+            place, everywhere = QPointF(at), QPointF(editor.mapToGlobal(at))
+            event = QMouseEvent(QEvent.Type.MouseMove, place, everywhere, Qt.MouseButton.NoButton, left, none)
+            QApplication.sendEvent(editor, event)
+        wait(lambda: not window.session.busy)  # the head has followed
+        self.shoot("editing", theme, size)
+        editor.give_up()
+        QTest.mouseRelease(editor, left, none, start)
+        for name in ("soft", "mirror"):
+            window.actions_[name].setChecked(False)
+        window.document.select(frozenset())
+
+    def result(self, theme: str, size: tuple[int, int]) -> None:
+        window = self.window
+        window.docks[1].raise_()
+        for mode, view in (("textured", "front"), ("clay", "45-left"), ("wireframe", "45-right")):
+            window.actions_[mode].trigger()
+            window.actions_["mesh"].setChecked(mode == "wireframe")
+            window.actions_["marks"].setChecked(mode == "clay")
+            window.viewer.show_view(view)
+            rest(0.6)
+            self.shoot(f"result-{mode}", theme, size)
+        window.actions_["mesh"].setChecked(False)
+        window.actions_["marks"].setChecked(False)
+        window.actions_["textured"].trigger()
+        window.viewer.show_view("front")
+        window.docks[0].raise_()
+        rest(0.6)
+
+    def set_up(self, theme: str, size: tuple[int, int]) -> None:
+        self.window.actions_[theme].trigger()
+        self.window.resize(*size)
+        rest(0.3)
+        self.window.editor.fit_face(animated=False)
+        if self.window.viewer.view is not None:
+            self.window.viewer.view.reframe()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", type=Path, default=Path("out/screenshots"))
+    parser.add_argument("--photo", type=Path, help="another photo than the first sample")
+    args = parser.parse_args()
+    from PySide6.QtCore import QSettings
+
+    photo = args.photo or sample_photos()[0]
+    args.output.mkdir(parents=True, exist_ok=True)
+    make_application(["facestudio"])
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat))
+        window = open_window(settings=settings)
+        try:
+            shots = Photographer(window, args.output)
+            styles = [(theme, size) for theme in THEMES for size in SIZES]
+            for theme, size in styles:
+                shots.set_up(theme, size)
+                shots.welcome(theme, size)
+            window.open_path(photo)
+            if not wait(lambda: window.session.complete or window.error_dialog is not None):
+                print("the head was not built in time", file=sys.stderr)
+                return 1
+            if window.error_dialog is not None and window.error_dialog.report is not None:
+                print(window.error_dialog.report.message, file=sys.stderr)
+                return 1
+            for theme, size in styles:
+                shots.set_up(theme, size)
+                shots.result(theme, size)
+            for theme, size in styles:
+                shots.set_up(theme, size)
+                shots.editing(theme, size)
+        finally:
+            window.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""Exports and screenshots through their dialogs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Person
+from fake_runner import FakeRunner
+from PIL import Image
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+
+from facestudio.app.dialogs.export_dialog import ExportDialog
+from facestudio.app.dialogs.screenshot_dialog import ScreenshotDialog
+from facestudio.pipeline.request import Stage
+
+Left = Qt.MouseButton.LeftButton
+
+
+def export_dialog(person: Person, folder: Path) -> ExportDialog:
+    dialog = person.window.outputs.open_export()
+    assert dialog is not None
+    dialog.folder.line.setText(str(folder))
+    dialog.size_box.setCurrentIndex(dialog.size_box.findData(512))
+    return dialog
+
+
+def screenshot_dialog(person: Person, folder: Path) -> ScreenshotDialog:
+    dialog = person.window.outputs.open_screenshot()
+    assert dialog is not None
+    dialog.folder.line.setText(str(folder))
+    return dialog
+
+
+def test_export_writes_what_is_ticked_at_the_size_asked_for(
+    person: Person, tmp_path: Path, qtbot: Any
+) -> None:
+    folder = tmp_path / "out"
+    dialog = export_dialog(person, folder)
+    dialog.name.setText("me")
+    dialog.units.setCurrentIndex(dialog.units.findData("mm"))
+    QTest.mouseClick(dialog.export, Left)
+    assert dialog.busy
+    qtbot.waitUntil(lambda: not dialog.busy, timeout=60_000)
+    assert {p.name for p in folder.iterdir()} == {"me.obj", "me.mtl", "me.png", "me.glb", "me.json"}
+    assert set(dialog.files) == set(folder.iterdir())
+    with Image.open(folder / "me.png") as picture:
+        assert picture.size == (512, 512)
+    assert json.loads((folder / "me.json").read_text())["units"] == "mm"
+    dialog.close()
+    # The same folder and formats are offered the next time.
+    again = person.window.outputs.open_export()
+    assert again.options().folder == folder
+    assert again.options().units == "mm"
+    again.close()
+
+
+def test_export_has_the_moved_points_in_it(person: Person, tmp_path: Path, qtbot: Any) -> None:
+    person.drag(person.at(30), QPoint(0, 25))
+    dialog = export_dialog(person, tmp_path / "out")
+    QTest.mouseClick(dialog.export, Left)
+    qtbot.waitUntil(lambda: not dialog.busy, timeout=60_000)
+    report = json.loads((tmp_path / "out" / "someone.json").read_text())
+    assert report["landmarks_2d"][30] == pytest.approx(person.points[30].tolist(), abs=1e-3)
+    dialog.close()
+
+
+def test_files_that_are_there_are_kept_unless_ticked(person: Person, tmp_path: Path, qtbot: Any) -> None:
+    (tmp_path / "someone.obj").write_text("mine")
+    dialog = export_dialog(person, tmp_path)
+    QTest.mouseClick(dialog.export, Left)
+    qtbot.waitUntil(lambda: not dialog.busy, timeout=60_000)
+    assert "someone.obj" in dialog.message.text()
+    assert (tmp_path / "someone.obj").read_text() == "mine"
+    dialog.overwrite.setChecked(True)
+    QTest.mouseClick(dialog.export, Left)
+    qtbot.waitUntil(lambda: not dialog.busy, timeout=60_000)
+    assert (tmp_path / "someone.obj").read_text() != "mine"
+    dialog.close()
+
+
+def test_an_export_that_is_cancelled_writes_nothing(
+    person: Person, tmp_path: Path, runner: FakeRunner, qtbot: Any
+) -> None:
+    runner.stage_seconds[Stage.TEXTURE] = 60.0
+    dialog = export_dialog(person, tmp_path / "out")
+    QTest.mouseClick(dialog.export, Left)
+    qtbot.waitUntil(lambda: runner.requests[-1].texture_size == 512, timeout=20_000)
+    QTest.mouseClick(dialog.cancel, Left)
+    qtbot.waitUntil(lambda: runner.cancelled_in == [Stage.TEXTURE], timeout=20_000)
+    assert not dialog.busy
+    assert not (tmp_path / "out").exists()
+    runner.stage_seconds.clear()
+    dialog.close()
+
+
+def test_nothing_ticked_or_no_name_cannot_be_exported(person: Person, tmp_path: Path) -> None:
+    dialog = export_dialog(person, tmp_path)
+    dialog.name.setText("  ")
+    assert not dialog.export.isEnabled()
+    dialog.name.setText("x")
+    assert dialog.export.isEnabled()
+    for box in dialog.formats.values():
+        box.setChecked(False)
+    assert not dialog.export.isEnabled()
+    dialog.close()
+
+
+@pytest.mark.usefixtures("opengl")
+def test_a_screenshot_of_the_view_is_saved_larger(person: Person, tmp_path: Path, qtbot: Any) -> None:
+    dialog = screenshot_dialog(person, tmp_path)
+    dialog.times.setCurrentIndex(dialog.times.findData(2))
+    QTest.mouseClick(dialog.save, Left)
+    file = tmp_path / "someone-view.png"
+    qtbot.waitUntil(lambda: "Saved" in dialog.message.text(), timeout=60_000)
+    view = person.window.viewer.view
+    ratio = view.devicePixelRatioF()
+    with Image.open(file) as picture:
+        assert picture.size == (2 * round(view.width() * ratio), 2 * round(view.height() * ratio))
+        pixels = np.asarray(picture).astype(int)
+    assert np.abs(pixels[pixels.shape[0] // 2, pixels.shape[1] // 2] - pixels[5, 5]).sum() > 60
+    QTest.mouseClick(dialog.save, Left)
+    qtbot.waitUntil(lambda: "there already" in dialog.message.text(), timeout=60_000)
+    dialog.close()
+
+
+def test_a_sheet_of_views_is_copied(person: Person, tmp_path: Path, qtbot: Any) -> None:
+    dialog = screenshot_dialog(person, tmp_path)
+    dialog.sheet.setChecked(True)
+    dialog.height_box.setCurrentIndex(dialog.height_box.findData(480))
+    QTest.mouseClick(dialog.copy, Left)
+    qtbot.waitUntil(lambda: "Copied" in dialog.message.text(), timeout=120_000)
+    image = QGuiApplication.clipboard().image()
+    # The photo (640 x 480) and three views of 394 x 480.
+    assert image.height() > 480
+    assert image.width() > 640 + 3 * 394
+    QGuiApplication.clipboard().clear()
+    dialog.close()
+    assert list(tmp_path.glob("someone-*")) == []
+
+
+def test_a_sheet_that_cannot_be_saved_says_so(person: Person, tmp_path: Path, qtbot: Any) -> None:
+    dialog = screenshot_dialog(person, tmp_path / "nowhere")
+    dialog.sheet.setChecked(True)
+    dialog.height_box.setCurrentIndex(dialog.height_box.findData(480))
+    QTest.mouseClick(dialog.save, Left)
+    qtbot.waitUntil(lambda: "cannot be written" in dialog.message.text(), timeout=120_000)
+    dialog.close()

@@ -1,0 +1,26 @@
+"""The command line's own lists, there so that the help imports nothing heavy, agree with the rooms."""
+
+from itertools import pairwise
+
+from facestudio.cli import landmarks, options, reconstruct, render
+from facestudio.export import FORMATS
+from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, Request, Stage
+from facestudio.render.scene import MODES
+
+
+def test_choices_are_those_of_the_rooms() -> None:
+    assert options.TEXTURE_SIZES == TEXTURE_SIZES
+    assert set(reconstruct.METHODS) == set(METHODS)
+    assert reconstruct.METHODS[0] == Request.method
+    assert Request.texture_size in options.TEXTURE_SIZES
+    assert options.FORMATS == FORMATS
+    assert render.MODES == MODES
+    assert landmarks.LANDMARK_METHODS == ("mesh478",)
+
+
+def test_progress_covers_every_stage_in_order() -> None:
+    assert set(reconstruct.PROGRESS) == {stage.value for stage in Stage}
+    spans = [reconstruct.PROGRESS[stage.value] for stage in Stage]
+    for (begin, share), (following, _) in pairwise(spans):
+        assert abs(begin + share - following) < 1e-9
+    assert sum(spans[-1]) <= 1

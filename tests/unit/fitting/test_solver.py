@@ -1,0 +1,183 @@
+"""The MAP solver: derivatives, exact recovery, honest covariance, degenerate input."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from facestudio.database.model import load_database
+from facestudio.errors import CancelledError, NoFaceError
+from facestudio.fitting import solver
+from facestudio.fitting.evidence import corrected_mesh, mesh_evidence
+from facestudio.fitting.noise import PointNoise, independent_noise
+from facestudio.fitting.solver import Evidence, Prior, fit_map, initial_pose
+from facestudio.fitting.sparse_model import SparseModel, sparse_models
+from facestudio.geometry.camera import head_angles, head_rotation, project
+from facestudio.template.model import load_template
+from facestudio.values import Camera, Landmarks
+
+
+@pytest.fixture(scope="module")
+def model():
+    return sparse_models(load_database(), load_template())[0]
+
+
+def _camera(yaw=15.0, pitch=-5.0, roll=8.0, focal=1500.0, distance=900.0):
+    rotation = head_rotation(*np.radians([yaw, pitch, roll]))
+    return Camera(focal, focal, 320, 300, rotation, np.array([12.0, -7, distance]), (640, 600), "given")
+
+
+def _prior(model, variance=1.0, expression=None):
+    k = len(model.identity)
+    e = np.zeros(52) if expression is None else expression
+    return Prior(np.zeros(k), np.full(k, variance), e, np.full(52, 0.2))
+
+
+def _truth(model, seed=3):
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=len(model.identity)) * 0.8
+    e = np.clip(rng.normal(0, 0.2, 52), 0, 0.6)
+    return z, e
+
+
+def test_jacobian_agrees_with_finite_differences(model):
+    rows = np.arange(0, 478, 40)
+    small = SparseModel(model.mean[rows], model.identity[:, rows], model.expression[:, rows])
+    camera, (z, e) = _camera(), _truth(model)
+    mine = solver._jacobian(camera, small.points(z, e), small)
+    k, step = len(z), 1e-5
+
+    def at(update):
+        moved = solver._moved(camera, update)
+        return project(moved, small.points(z + update[6 : 6 + k], e + update[6 + k :]))[0].reshape(-1)
+
+    for column in [*range(6), 6, 17, 6 + k - 1, 6 + k, 6 + k + 20]:
+        update = np.zeros(6 + k + 52)
+        update[column] = step
+        numeric = (at(update) - at(-update)) / (2 * step)
+        np.testing.assert_allclose(mine[:, column], numeric, rtol=1e-4, atol=1e-4)
+
+
+def test_exact_points_give_back_pose_and_picture(model):
+    camera, (z, e) = _camera(), _truth(model)
+    points = model.points(z, e)
+    pixels, _ = project(camera, points)
+    start = initial_pose(model.mean, pixels, camera)
+    evidence = Evidence(pixels, np.full((478, 2), 0.02), np.zeros((956, 0)))
+    fit = fit_map(model, evidence, start, _prior(model), iterations=40)
+    assert fit.residual_px < 0.02
+    np.testing.assert_allclose(np.degrees(head_angles(fit.camera.rotation)), [15, -5, 8], atol=0.6)
+    error = np.linalg.norm(model.points(fit.identity) - model.points(z), axis=1)
+    baseline = np.linalg.norm(model.mean - model.points(z), axis=1)
+    assert np.median(error) < 0.35 * np.median(baseline)
+
+
+def test_any_plausible_start_comes_to_the_same_end(model):
+    camera, (z, e) = _camera(yaw=25), _truth(model)
+    rng = np.random.default_rng(0)
+    pixels = project(camera, model.points(z, e))[0] + rng.normal(0, 1.5, (478, 2))
+    evidence = Evidence(pixels, np.full((478, 2), 1.5), np.zeros((956, 0)))
+    ends = []
+    for turn in ((0, 0, 0), (20, 10, -10), (-15, -10, 20)):
+        start = replace(
+            camera, rotation=head_rotation(*np.radians(turn)), translation_mm=np.array([0, 0, 1100.0])
+        )
+        fit = fit_map(model, evidence, start, _prior(model), iterations=60)
+        ends.append(project(fit.camera, model.points(fit.identity, fit.expression))[0])
+    assert np.abs(ends[1] - ends[0]).max() < 0.5
+    assert np.abs(ends[2] - ends[0]).max() < 0.5
+
+
+def test_woodbury_is_the_dense_inverse():
+    rng = np.random.default_rng(1)
+    evidence = Evidence(rng.normal(size=(20, 2)), rng.uniform(0.5, 2, (20, 2)), rng.normal(size=(40, 5)))
+    jacobian, residual = rng.normal(size=(40, 7)), rng.normal(size=40)
+    hessian, right, cost = solver._Weight(evidence).normal(jacobian, residual)
+    inverse = np.linalg.inv(evidence.factor @ evidence.factor.T + np.diag(evidence.sigma.reshape(-1) ** 2))
+    np.testing.assert_allclose(hessian, jacobian.T @ inverse @ jacobian, rtol=1e-8)
+    np.testing.assert_allclose(right, jacobian.T @ inverse @ residual, rtol=1e-8)
+    np.testing.assert_allclose(cost, residual @ inverse @ residual, rtol=1e-8)
+
+
+def test_no_evidence_leaves_the_prior(model):
+    camera = _camera()
+    prior = replace(_prior(model, 0.7), identity=np.full(len(model.identity), 0.3))
+    pixels, _ = project(camera, model.mean)
+    evidence = Evidence(pixels, np.full((478, 2), 1e6), np.zeros((956, 0)))
+    fit = fit_map(model, evidence, camera, prior)
+    np.testing.assert_allclose(fit.identity, 0.3, atol=1e-3)
+    np.testing.assert_allclose(np.diag(fit.identity_covariance), 0.7, rtol=1e-2)
+
+
+def test_expression_stays_between_nought_and_one(model):
+    camera, (z, _) = _camera(yaw=0), _truth(model)
+    e = np.zeros(52)
+    e[24] = 3.0  # far beyond what a face can do
+    pixels, _ = project(camera, model.points(z * 0, e))
+    evidence = Evidence(pixels, np.full((478, 2), 0.5), np.zeros((956, 0)))
+    loose = replace(_prior(model), expression_sigma=np.full(52, 5.0))
+    fit = fit_map(model, evidence, camera, loose, iterations=30)
+    assert fit.expression.min() >= 0
+    assert fit.expression.max() <= 1
+    assert fit.expression[24] == 1
+
+
+@pytest.mark.parametrize("kind", ["point", "line", "nan", "from behind"])
+def test_degenerate_points_are_no_face(model, kind):
+    camera = _camera()
+    pixels, _ = project(camera, model.mean)
+    bad = {
+        "point": np.zeros_like(pixels) + 50.0,
+        "line": pixels * [1, 0],
+        "nan": np.full_like(pixels, np.nan),
+        "from behind": project(_camera(yaw=180), model.mean)[0],
+    }[kind]
+    with pytest.raises(NoFaceError):
+        initial_pose(model.mean, bad, camera)
+
+
+def test_fit_can_be_cancelled(model):
+    camera = _camera()
+    pixels, _ = project(camera, model.mean)
+
+    def stop():
+        raise CancelledError("cancelled")
+
+    with pytest.raises(CancelledError):
+        fit_map(
+            model, Evidence(pixels, np.ones((478, 2)), np.zeros((956, 0))), camera, _prior(model), check=stop
+        )
+
+
+def test_noise_turns_with_the_face():
+    rng = np.random.default_rng(2)
+    noise = PointNoise(rng.normal(size=(6, 2)), rng.normal(size=(12, 3)), rng.uniform(1, 2, (6, 2)))
+    quarter = noise.rotated(np.pi / 2)
+    np.testing.assert_allclose(quarter.bias, noise.bias[:, ::-1] * [-1, 1], atol=1e-12)
+    np.testing.assert_allclose(quarter.sigma, noise.sigma[:, ::-1], atol=1e-12)
+    back = quarter.rotated(-np.pi / 2)
+    np.testing.assert_allclose(back.factor, noise.factor, atol=1e-12)
+
+
+def test_bias_is_taken_off_in_pixels():
+    camera = _camera(roll=0)
+    noise = independent_noise(478, 2.0)
+    shifted = PointNoise(noise.bias + np.array([3.0, 0.0]), noise.factor, noise.sigma)
+    mesh = np.zeros((478, 2))
+    out = mesh_evidence(mesh, shifted, camera)
+    np.testing.assert_allclose(out.pixels[:, 0], -3.0 * 1500 / 900, atol=0.02)
+    np.testing.assert_allclose(out.sigma, 2.0 * 1500 / 900)
+
+
+def test_a_correction_is_carried_to_the_mesh_around_it():
+    template = load_template()
+    camera = _camera(yaw=0, pitch=0, roll=0)
+    mesh, _ = project(camera, template.mesh478.points(template.vertices))
+    points, _ = project(camera, template.ibug68.points(template.vertices))
+    located = Landmarks.of("ibug68", points, sigma=1.0, method="mesh478")
+    assert corrected_mesh(mesh, located, located) is mesh
+    moved = corrected_mesh(mesh, located, located.with_moved(48, points[48] + [-12, 0]))
+    gap = np.linalg.norm(mesh - points[48], axis=1)
+    shift = moved - mesh
+    assert shift[np.argmin(gap), 0] < -7
+    assert np.abs(shift[gap > 110]).max() < 0.5

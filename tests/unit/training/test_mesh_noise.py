@@ -1,0 +1,99 @@
+"""The landmarker's noise: a known bias and covariance come back from errors drawn with them."""
+
+import numpy as np
+import pytest
+
+from facestudio.database.model import load_database
+from facestudio.fitting.noise import load_noise_file
+from facestudio.geometry.camera import project, view_camera
+from facestudio.synthesis.studio import StudioPhoto
+from facestudio.template.model import load_template
+from facestudio.training.mesh_noise import learn_noise, point_errors, train_mesh_noise
+from facestudio.values import ARKIT_NAMES, Photo
+
+POINTS, RANK = 24, 3
+
+
+@pytest.fixture(scope="module")
+def truth():
+    rng = np.random.default_rng(0)
+    bias = rng.uniform(-2, 2, (POINTS, 2))
+    factor = rng.normal(0, 0.6, (2 * POINTS, RANK))
+    return bias, factor, rng.uniform(0.4, 0.9, (POINTS, 2))
+
+
+def _errors(truth, count, seed=1):
+    bias, factor, sigma = truth
+    rng = np.random.default_rng(seed)
+    common = rng.normal(size=(count, RANK)) @ factor.T
+    return bias + common.reshape(count, POINTS, 2) + rng.normal(size=(count, POINTS, 2)) * sigma
+
+
+def _covariance(factor, sigma):
+    return factor @ factor.T + np.diag(sigma.reshape(-1) ** 2)
+
+
+def test_bias_and_covariance_come_back(truth):
+    bias, factor, sigma = truth
+    learnt = learn_noise(_errors(truth, 20_000), rank=RANK)
+    np.testing.assert_allclose(learnt.bias, bias, atol=0.06)
+    assert learnt.factor.shape == (2 * POINTS, RANK)
+    true, found = _covariance(factor, sigma), _covariance(learnt.factor, learnt.sigma)
+    assert np.linalg.norm(found - true) < 0.1 * np.linalg.norm(true)
+    np.testing.assert_allclose(np.diag(found), np.diag(true), rtol=0.08)
+
+
+def test_what_points_have_in_common_is_told_from_what_is_their_own(truth):
+    _, factor, _ = truth
+    learnt = learn_noise(_errors(truth, 20_000), rank=RANK)
+    # The same three directions: all principal angles between the spaces are small.
+    a, b = np.linalg.qr(factor)[0], np.linalg.qr(learnt.factor)[0]
+    assert np.linalg.svd(a.T @ b, compute_uv=False).min() > 0.97
+
+
+def test_blunders_hardly_count(truth):
+    errors = _errors(truth, 4000)
+    clean = learn_noise(errors, rank=RANK)
+    errors[::200, 5] = [300.0, -400.0]
+    learnt = learn_noise(errors, rank=RANK)
+    np.testing.assert_allclose(learnt.bias, clean.bias, atol=0.03)
+    assert np.sqrt(np.diag(_covariance(learnt.factor, learnt.sigma))).max() < 2.5
+
+
+def test_no_point_is_ever_taken_to_be_certain(truth):
+    bias, *_ = truth
+    learnt = learn_noise(np.repeat(bias[None], 50, axis=0), rank=RANK)
+    np.testing.assert_allclose(learnt.bias, bias)
+    np.testing.assert_allclose(learnt.sigma, 0.25)
+    np.testing.assert_allclose(learnt.factor, 0, atol=1e-12)
+
+
+def test_a_few_photos_give_no_more_modes_than_there_are(truth):
+    assert learn_noise(_errors(truth, 7)).factor.shape == (2 * POINTS, 7)
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.4, -1.0])
+def test_errors_are_millimetres_along_the_axes_of_the_face(roll):
+    template = load_template()
+    camera = view_camera((600, 600), focal_px=1500, distance_mm=800, yaw=0.1, roll=roll)
+    blank = np.zeros((600, 600, 3), np.uint8)
+    shot = StudioPhoto(Photo(blank), camera, template.vertices, np.zeros(len(ARKIT_NAMES)), blank)
+    pixels, depth = project(camera, template.mesh478.points(template.vertices))
+    # Two millimetres towards the sitter's left and one towards the chin; the picture is turned clockwise by `roll`.
+    right, down = np.array([np.cos(roll), np.sin(roll)]), np.array([-np.sin(roll), np.cos(roll)])
+    off = (2 * right + down) * (camera.fx / depth)[:, None]
+    np.testing.assert_allclose(point_errors(shot, pixels + off), np.tile([2.0, 1.0], (478, 1)), atol=1e-9)
+
+
+def test_what_is_written_is_what_was_learnt(tmp_path):
+    said = []
+    path = tmp_path / "noise.npz"
+    learnt = train_mesh_noise(load_database(), 4, 5, path, said.append)
+    read = load_noise_file(path)
+    assert read.bias.shape == (478, 2)
+    np.testing.assert_allclose(read.bias, learnt.bias, rtol=1e-6)
+    np.testing.assert_allclose(read.sigma, learnt.sigma, rtol=1e-6)
+    np.testing.assert_allclose(read.factor, learnt.factor, rtol=2e-3, atol=1e-4)  # half precision
+    first = path.read_bytes()
+    train_mesh_noise(load_database(), 4, 5, path, said.append)
+    assert path.read_bytes() == first
