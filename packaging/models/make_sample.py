@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw the bundled rendered photo, resources/samples/studio.jpg: a head of the starter database, no one's likeness."""
+"""Draw the bundled rendered photo, resources/samples/studio.jpg: a database head, no one's likeness."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from facestudio.template.model import load_template  # noqa: E402
 from facestudio.template.subdivision import topology  # noqa: E402
 from facestudio.values import ARKIT_NAMES, Camera  # noqa: E402
 
-HEAD = "starter-0187"
+HEAD = "studio-0187"
 SIZE = (900, 1125)
 
 
 def main() -> None:
     """Draw and save it."""
-    template, database = load_template(), load_database("starter")
+    template, database = load_template(), load_database("studio")
     row = database.index(HEAD)
     head = database.vertices(row)
     atlas = head_atlas(template, head, database.skins[row], np.array([86.0, 58.0, 38.0]), 2048)
