@@ -23,6 +23,7 @@ _NECK_MM = -95.0  # heads are aligned by what lies above this height
 _REACH_MM = 1.0  # a vertex this near to ICT's surface is taken to lie on it
 _SIGMAS = 3.0  # modes must not fold the mesh up to here
 _MOST_ROUNDS = 12
+_FOLD_RINGS = 3
 _POINT_SIGMA_MM = 0.8
 _LID_SIGMA_MM = 0.25
 _EAR_SIGMA_MM = 1.5
@@ -241,26 +242,27 @@ def _complete(
         (V,).
     """
     known = covered.copy()
+    cap = template_parts(template).cap
+    quads = template.quads[~np.isin(template.quads, cap).any(axis=1)]
     stacked = modes.transpose(1, 0, 2).reshape(len(mean), -1)
     for _ in range(_MOST_ROUNDS):
         completion = Completion(template, known)
         full_mean = rest + completion.fill(mean - rest)
         full_modes = completion.fill(stacked).reshape(len(mean), -1, 3).transpose(1, 0, 2)
-        folded = folded_quads(full_mean, template.quads)
+        folded = folded_quads(full_mean, quads)
         for mode in full_modes:
             for sign in (-_SIGMAS, _SIGMAS):
-                folded |= folded_quads(full_mean + sign * mode, template.quads)
+                folded |= folded_quads(full_mean + sign * mode, quads)
         culprits = np.zeros(len(mean), dtype=np.bool_)
-        culprits[template.quads[folded]] = True
+        culprits[quads[folded]] = True
         culprits |= culprits[template.mirror]
-        if not (culprits & known).any():
-            if not folded.any():
+        if not folded.any():
+            break
+        # Where all corners are free already, the surroundings are what is wrong.
+        for _ in range(_FOLD_RINGS):
+            if (culprits & known).any():
                 break
-            # Folded although all its corners are free: its surroundings are what is wrong.
-            graph = template_parts(template).graph
-            culprits |= np.asarray(graph @ culprits.astype(np.float64)) > 0
-            if not (culprits & known).any():
-                break
+            culprits |= np.asarray(template_parts(template).graph @ culprits.astype(np.float64)) > 0
         known &= ~culprits
     return full_mean, full_modes, known
 
