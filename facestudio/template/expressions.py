@@ -35,8 +35,9 @@ _CLEARANCE_MM = (0.0, 0.2, 0.7, 1.4, 1.7)  # skin in front of the eyeball: lid r
 _SLID_MM = 3.0  # skin that moves this far slides over the eyeball
 _HIDDEN = 0.985  # of the eyeball's radius
 _STILL, _CORNER_WIDTH = 0.85, 2.0
-_UNFOLD_STEPS = 3
-_CORNER = 3  # vertices of an edge this near to a corner need not meet exactly
+_LINING_RINGS = 6  # so far into the socket the lining moves with the lids
+_UNFOLD_STEPS = 6
+_CORNER = 2  # vertices of an edge this near to a corner need not meet exactly
 _BLINK_REACH = 9  # rings of skin around the lids that give way when lids are brought together
 
 
@@ -166,7 +167,8 @@ def _blink_of(template: Template, side: int, shape: int) -> _Blink:
     calm = 1.0 - spread @ still
     rows = np.searchsorted(area, eye)
     apart = np.linalg.norm(template.vertices[eye][:, None] - template.vertices[ring][None], axis=2)
-    calm[rows] = 1.0 - still[np.argmin(apart, axis=1)]
+    depth = parts.rings_from(lids.rings[0])[eye]
+    calm[rows] = (1.0 - still[np.argmin(apart, axis=1)]) * np.clip(1.0 - depth / _LINING_RINGS, 0.0, 1.0)
     return _Blink(
         shape=shape,
         calm=calm.astype(np.float32),
