@@ -23,6 +23,8 @@ _NECK_MM = -95.0  # heads are aligned by what lies above this height
 _REACH_MM = 1.0  # a vertex this near to ICT's surface is taken to lie on it
 _SIGMAS = 3.0  # modes must not fold the mesh up to here
 _MOST_ROUNDS = 12
+_FOLD_RINGS = 3
+_TRIALS = 100  # heads drawn at random that must not fold either
 _POINT_SIGMA_MM = 0.8
 _LID_SIGMA_MM = 0.25
 _EAR_SIGMA_MM = 1.5
@@ -122,7 +124,6 @@ def register_ict(
         modes += identity[:, corners[:, corner]] * found.barycentric[:, corner, None]
     mean, modes, covered = _complete(template, coarse, snapped, modes, covered)
     modes = _with_teeth(template, parts, source, neutral, identity, mean, modes)
-    mean, modes = _with_eyes_and_cap(template, mean, modes)
     tell(0.95)
     aligned = np.flatnonzero(parts.outer & (template.vertices[:, 1] > _NECK_MM))
     _, turn, move = similarity(mean[aligned], template.vertices[aligned], scaled=False)
@@ -247,26 +248,31 @@ def _complete(
         (V,).
     """
     known = covered.copy()
+    cap = template_parts(template).cap
+    quads = template.quads[~np.isin(template.quads, cap).any(axis=1)]
+    spread = _SIGMAS * np.eye(len(modes))
+    drawn = np.random.default_rng(0).standard_normal((_TRIALS, len(modes)))
+    trials = np.concatenate([spread, -spread, drawn])
     stacked = modes.transpose(1, 0, 2).reshape(len(mean), -1)
     for _ in range(_MOST_ROUNDS):
         completion = Completion(template, known)
         full_mean = rest + completion.fill(mean - rest)
         full_modes = completion.fill(stacked).reshape(len(mean), -1, 3).transpose(1, 0, 2)
-        folded = folded_quads(full_mean, template.quads)
-        for mode in full_modes:
-            for sign in (-_SIGMAS, _SIGMAS):
-                folded |= folded_quads(full_mean + sign * mode, template.quads)
+        full_mean, full_modes = _with_eyes_and_cap(template, full_mean, full_modes)
+        flat = full_modes.reshape(len(full_modes), -1)
+        folded = folded_quads(full_mean, quads)
+        for coefficients in trials:
+            folded |= folded_quads(full_mean + (coefficients @ flat).reshape(-1, 3), quads)
         culprits = np.zeros(len(mean), dtype=np.bool_)
-        culprits[template.quads[folded]] = True
+        culprits[quads[folded]] = True
         culprits |= culprits[template.mirror]
-        if not (culprits & known).any():
-            if not folded.any():
+        if not folded.any():
+            break
+        # Where all corners are free already, the surroundings are what is wrong.
+        for _ in range(_FOLD_RINGS):
+            if (culprits & known).any():
                 break
-            # Folded although all its corners are free: its surroundings are what is wrong.
-            graph = template_parts(template).graph
-            culprits |= np.asarray(graph @ culprits.astype(np.float64)) > 0
-            if not (culprits & known).any():
-                break
+            culprits |= np.asarray(template_parts(template).graph @ culprits.astype(np.float64)) > 0
         known &= ~culprits
     return full_mean, full_modes, known
 
