@@ -20,15 +20,25 @@ def add_parser(commands: Any) -> None:
         "same files.",
     )
     parser.add_argument(
-        "--count", type=whole_number(1, 1_000_000), required=True, metavar="N", help="how many the folder shall hold"
+        "--count",
+        type=whole_number(1, 1_000_000),
+        required=True,
+        metavar="N",
+        help="how many the folder shall hold",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the files")
-    parser.add_argument("--seed", type=whole_number(0), default=0, metavar="S", help="which series (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, metavar="S", help="which series (default: 0)"
+    )
     parser.add_argument(
         "--held-out", action="store_true", help="other people, skins and hair: a population for judging"
     )
     parser.add_argument(
-        "--size", type=whole_number(64, 2048), default=512, metavar="PIXELS", help="edge of the photos (default: 512)"
+        "--size",
+        type=whole_number(64, 2048),
+        default=512,
+        metavar="PIXELS",
+        help="edge of the photos (default: 512)",
     )
     parser.add_argument(
         "--workers", type=whole_number(1, 64), metavar="N", help="processes (default: one for each processor)"
@@ -55,7 +65,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     series = Series(args.seed, args.size, args.held_out)
 
     def tell(done: int, count: int) -> None:
-        console.progress(done / count, f"{done // 50 * 50} of {count} photos" if done < count else f"{count} photos")
+        console.progress(
+            done / count, f"{done // 50 * 50} of {count} photos" if done < count else f"{count} photos"
+        )
 
     result = write_series(
         args.output, args.count, series, workers=args.workers, overwrite=args.overwrite, progress=tell

@@ -36,7 +36,9 @@ def _tones() -> ByteArray:
     shoulder = 0.6
     over = np.maximum(light - shoulder, 0)
     light = np.minimum(light, shoulder) + (1 - shoulder) * (1 - np.exp(-over / (1 - shoulder)))
-    srgb = np.where(light < 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055)
+    srgb = np.where(
+        light < 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    )
     colour = np.rint(255 * srgb)
     return np.stack([colour, colour, colour, np.arange(256.0)], axis=1).astype(np.uint8)[:, None]
 
@@ -95,7 +97,15 @@ class PhotoRenderer:
         gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
         size = len(grain)
         gl.glTexImage2D(
-            gl.GL_TEXTURE_2D, 0, gl.GL_RG8, size, size, 0, gl.GL_RG, gl.GL_UNSIGNED_BYTE, np.ascontiguousarray(grain)
+            gl.GL_TEXTURE_2D,
+            0,
+            gl.GL_RG8,
+            size,
+            size,
+            0,
+            gl.GL_RG,
+            gl.GL_UNSIGNED_BYTE,
+            np.ascontiguousarray(grain),
         )
         gl.glGenerateMipmap(gl.GL_TEXTURE_2D)
         gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_LINEAR)
@@ -105,7 +115,15 @@ class PhotoRenderer:
         gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
         gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[unit])
         gl.glTexImage2D(
-            gl.GL_TEXTURE_2D, 0, gl.GL_DEPTH_COMPONENT24, size, size, 0, gl.GL_DEPTH_COMPONENT, gl.GL_FLOAT, None
+            gl.GL_TEXTURE_2D,
+            0,
+            gl.GL_DEPTH_COMPONENT24,
+            size,
+            size,
+            0,
+            gl.GL_DEPTH_COMPONENT,
+            gl.GL_FLOAT,
+            None,
         )
         for name, value in (
             (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR),
@@ -150,7 +168,12 @@ class PhotoRenderer:
         return self._targets[size]
 
     def draw(
-        self, surfaces: list[Surface], camera: Camera, light: PhotoLight, centre: FloatArray, fineness: float = 1.5
+        self,
+        surfaces: list[Surface],
+        camera: Camera,
+        light: PhotoLight,
+        centre: FloatArray,
+        fineness: float = 1.5,
     ) -> PhotoLayers:
         """Draw a scene.
 
@@ -180,7 +203,9 @@ class PhotoRenderer:
         colour = cv2.resize(layers.colour, camera.image_size, interpolation=cv2.INTER_AREA)
         return PhotoLayers(np.asarray(colour, dtype=np.uint8), layers.labels[y, x], layers.depth[y, x])
 
-    def _draw(self, surfaces: list[Surface], camera: Camera, light: PhotoLight, centre: FloatArray) -> PhotoLayers:
+    def _draw(
+        self, surfaces: list[Surface], camera: Camera, light: PhotoLight, centre: FloatArray
+    ) -> PhotoLayers:
         gl = self._gl
         data = np.concatenate([s.vertices for s in surfaces])
         starts = np.cumsum([0, *(len(s.vertices) for s in surfaces)])
@@ -194,7 +219,9 @@ class PhotoRenderer:
             gl.glVertexAttribPointer(
                 location, components, gl.GL_FLOAT, gl.GL_FALSE, _STRIDE, ctypes.c_void_p(offset)
             )
-        shadows = [s.shadow + start for s, start in zip(surfaces, starts[:-1], strict=True) if s.shadow is not None]
+        shadows = [
+            s.shadow + start for s, start in zip(surfaces, starts[:-1], strict=True) if s.shadow is not None
+        ]
         flat = np.ascontiguousarray(np.concatenate([index, *shadows]), dtype=np.uint32)
         gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, self._buffers[1])
         gl.glBufferData(gl.GL_ELEMENT_ARRAY_BUFFER, flat.nbytes, flat, gl.GL_STREAM_DRAW)
@@ -347,14 +374,24 @@ class PhotoRenderer:
         else:
             inner, form = gl.GL_SRGB8, gl.GL_RGB
         gl.glTexImage2D(
-            gl.GL_TEXTURE_2D, 0, inner, width, height, 0, form, gl.GL_UNSIGNED_BYTE, np.ascontiguousarray(pixels)
+            gl.GL_TEXTURE_2D,
+            0,
+            inner,
+            width,
+            height,
+            0,
+            form,
+            gl.GL_UNSIGNED_BYTE,
+            np.ascontiguousarray(pixels),
         )
         if srgb:
             gl.glGenerateMipmap(gl.GL_TEXTURE_2D)
         gl.glTexParameteri(
             gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_LINEAR if srgb else gl.GL_NEAREST
         )
-        gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR if srgb else gl.GL_NEAREST)
+        gl.glTexParameteri(
+            gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR if srgb else gl.GL_NEAREST
+        )
 
     def close(self) -> None:
         """Give the OpenGL context back, with all that was made in it."""

@@ -136,9 +136,7 @@ def pack_vertices(
     return out
 
 
-def light_matrix(
-    direction: FloatArray, up: FloatArray, centre: FloatArray, radius_mm: float
-) -> Float32Array:
+def light_matrix(direction: FloatArray, up: FloatArray, centre: FloatArray, radius_mm: float) -> Float32Array:
     """Return the (4, 4) clip matrix of a parallel light that sees a ball.
 
     Parameters

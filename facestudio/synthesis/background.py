@@ -83,7 +83,11 @@ def _room(rng: np.random.Generator) -> Float32Array:
 
 def _leaves(rng: np.random.Generator) -> Float32Array:
     sky = _colour(rng, rng.uniform(150, 250))
-    green = np.array([0.75, 1.0, 0.5], np.float32) * np.float32(rng.uniform(40, 130)) * rng.uniform(0.8, 1.15, 3).astype(np.float32)
+    green = (
+        np.array([0.75, 1.0, 0.5], np.float32)
+        * np.float32(rng.uniform(40, 130))
+        * rng.uniform(0.8, 1.15, 3).astype(np.float32)
+    )
     field = smooth_noise(rng, _COARSE, int(rng.integers(5, 16)), 4)[..., None]
     holes = np.clip((smooth_noise(rng, _COARSE, 7, 3) - rng.uniform(0.3, 1.6)) * 1.5, 0, 1)[..., None]
     picture = green * np.clip(0.9 + 0.45 * field, 0.1, 2.2)
@@ -96,8 +100,21 @@ def _bokeh(rng: np.random.Generator) -> Float32Array:
     for _ in range(int(rng.integers(15, 70))):
         x, y = rng.uniform(0, _COARSE, 2)
         layer = np.zeros((_COARSE, _COARSE), np.uint8)
-        cv2.circle(layer, (int(x * 16), int(y * 16)), int(radius * rng.uniform(0.7, 1.3) * 16), 255, -1, cv2.LINE_AA, 4)
-        picture += layer[..., None].astype(np.float32) / 255 * _colour(rng, rng.uniform(60, 220)) * rng.uniform(0.2, 0.8)
+        cv2.circle(
+            layer,
+            (int(x * 16), int(y * 16)),
+            int(radius * rng.uniform(0.7, 1.3) * 16),
+            255,
+            -1,
+            cv2.LINE_AA,
+            4,
+        )
+        picture += (
+            layer[..., None].astype(np.float32)
+            / 255
+            * _colour(rng, rng.uniform(60, 220))
+            * rng.uniform(0.2, 0.8)
+        )
     return picture
 
 
@@ -113,7 +130,9 @@ def _street(rng: np.random.Generator) -> Float32Array:
         cv2.rectangle(picture, (int(x), int(top)), (int(x + w), int(horizon + 6)), colour.tolist(), -1)
         for wy in np.arange(top + 4, horizon, rng.uniform(6, 12)):
             for wx in np.arange(x + 3, x + w - 3, rng.uniform(5, 10)):
-                cv2.rectangle(picture, (int(wx), int(wy)), (int(wx + 2), int(wy + 3)), (colour * 0.6).tolist(), -1)
+                cv2.rectangle(
+                    picture, (int(wx), int(wy)), (int(wx + 2), int(wy + 3)), (colour * 0.6).tolist(), -1
+                )
         x += w
     return picture * (1 + 0.05 * smooth_noise(rng, _COARSE, 20, 3)[..., None])
 

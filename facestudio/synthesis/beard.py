@@ -12,7 +12,15 @@ from facestudio.synthesis.skin import beard_region
 from facestudio.synthesis.strands import Growth, grow, ribbons
 from facestudio.values import FloatArray
 
-_STYLES = {"shaved": 0.5, "stubble": 0.2, "short": 0.1, "full": 0.07, "long": 0.02, "moustache": 0.05, "goatee": 0.06}
+_STYLES = {
+    "shaved": 0.5,
+    "stubble": 0.2,
+    "short": 0.1,
+    "full": 0.07,
+    "long": 0.02,
+    "moustache": 0.05,
+    "goatee": 0.06,
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,9 @@ def draw_beard(rng: np.random.Generator, person: Person) -> Beard:
     shares = np.array(list(_STYLES.values()))
     style = list(_STYLES)[int(rng.choice(len(shares), p=shares / shares.sum()))]
     dark = float(np.clip(1.2 - 2.2 * person.brow_colour.mean(), 0.3, 1)) * person.beard_growth
-    shade = {"shaved": 0.35 * rng.random(), "stubble": 0.8}.get(style, 0.95 if style in ("short", "full", "long") else 0.4)
+    shade = {"shaved": 0.35 * rng.random(), "stubble": 0.8}.get(
+        style, 0.95 if style in ("short", "full", "long") else 0.4
+    )
     length = {"stubble": rng.uniform(1.5, 3.5), "short": rng.uniform(4, 9), "full": rng.uniform(10, 28),
               "long": rng.uniform(40, 110)}.get(style, rng.uniform(5, 14))  # fmt: skip
     return Beard(style, float(rng.normal(0, 6)), float(shade * dark), float(length))

@@ -64,7 +64,9 @@ def fabric(rng: np.random.Generator) -> ByteArray:
     colour = base * (1 + rng.beta(0.9, 4.5) * np.cos(hue - np.array([0, 2.094, 4.189])))
     picture = np.broadcast_to(np.clip(colour, 3, 250), (_FABRIC, _FABRIC, 3)).astype(np.float32).copy()
     kind = rng.random()
-    other = np.clip(rng.uniform(10, 245) * (1 + 0.25 * np.cos(rng.uniform(0, 6) - np.array([0, 2.094, 4.189]))), 3, 250)
+    other = np.clip(
+        rng.uniform(10, 245) * (1 + 0.25 * np.cos(rng.uniform(0, 6) - np.array([0, 2.094, 4.189]))), 3, 250
+    )
     y, x = np.mgrid[:_FABRIC, :_FABRIC]
     if kind < 0.1:
         picture[(y // int(rng.integers(4, 16))) % 2 == 0] = other
@@ -72,7 +74,11 @@ def fabric(rng: np.random.Generator) -> ByteArray:
         picture[(x // int(rng.integers(2, 8))) % 3 == 0] = other
     elif kind < 0.24:
         step = int(rng.integers(5, 14))
-        picture = picture * (1 - 0.35 * ((x // step) % 2 == 0)[..., None]) * (1 - 0.35 * ((y // step) % 2 == 0)[..., None])
+        picture = (
+            picture
+            * (1 - 0.35 * ((x // step) % 2 == 0)[..., None])
+            * (1 - 0.35 * ((y // step) % 2 == 0)[..., None])
+        )
     elif kind < 0.3:
         spots = smooth_noise(rng, _FABRIC, 28, 2) > rng.uniform(0.3, 1.0)
         picture[spots] = other
@@ -128,21 +134,33 @@ def torso_surfaces(
     normals = vertex_normals(body, quads)
     out.append(
         Surface(
-            Kind.SKIN, Label.SKIN, pack_vertices(body, normals, uvs, to_linear(skin_colour) * 0.97, 0.8), triangles,
-            grain=0.1, grain_scale=40.0,
+            Kind.SKIN,
+            Label.SKIN,
+            pack_vertices(body, normals, uvs, to_linear(skin_colour) * 0.97, 0.8),
+            triangles,
+            grain=0.1,
+            grain_scale=40.0,
         )  # fmt: skip
     )
     cloth = _torso(broad, slope, float(rng.uniform(3, 7)))
     cloth[:, 1] += 2.0 + rng.uniform(0, 2) * np.sin(around * int(rng.integers(2, 6)) + rng.uniform(0, 6))
     cloth = placed(cloth)
     picture = cv2.resize(fabric(rng), (_FABRIC, _FABRIC))
-    alpha = np.where(np.arange(_FABRIC)[:, None] / _FABRIC >= _neckline(rng, style)[None], 255, 0).astype(np.uint8)
+    alpha = np.where(np.arange(_FABRIC)[:, None] / _FABRIC >= _neckline(rng, style)[None], 255, 0).astype(
+        np.uint8
+    )
     normals = vertex_normals(cloth, quads)
     folds = float(rng.uniform(0.1, 0.5))
     out.append(
         Surface(
-            Kind.CLOTH, Label.CLOTHES, pack_vertices(cloth, normals, uvs, sky=0.9), triangles,
-            texture=np.dstack([picture, alpha]), grain=folds, grain_scale=float(rng.uniform(3, 30)), shadow=triangles[: len(triangles)],
+            Kind.CLOTH,
+            Label.CLOTHES,
+            pack_vertices(cloth, normals, uvs, sky=0.9),
+            triangles,
+            texture=np.dstack([picture, alpha]),
+            grain=folds,
+            grain_scale=float(rng.uniform(3, 30)),
+            shadow=triangles[: len(triangles)],
         )  # fmt: skip
     )
     if style in ("shirt", "turtle") or rng.random() < 0.12:
@@ -166,13 +184,22 @@ def _collar(rng: np.random.Generator, style: str, placed, picture: ByteArray) ->
     for height, radius in profile:
         low = 10 * np.clip(front, 0, 1) ** 2 if style == "shirt" else 4 * np.clip(front, 0, 1)
         rows.append(
-            np.stack([(radius) * np.sin(turn), height - low + 0 * turn, (radius - 2) * np.cos(turn) - 1], axis=1)
+            np.stack(
+                [(radius) * np.sin(turn), height - low + 0 * turn, (radius - 2) * np.cos(turn) - 1], axis=1
+            )
         )
     points = np.concatenate(rows)
     ids = np.arange(len(points)).reshape(len(profile), n)
-    quads = np.stack([ids[:-1, :-1], ids[1:, :-1], ids[1:, 1:], ids[:-1, 1:]], axis=-1).reshape(-1, 4).astype(np.int32)
+    quads = (
+        np.stack([ids[:-1, :-1], ids[1:, :-1], ids[1:, 1:], ids[:-1, 1:]], axis=-1)
+        .reshape(-1, 4)
+        .astype(np.int32)
+    )
     where = placed(points)
-    uvs = np.stack([np.tile(np.linspace(0, 1, n), len(profile)), np.repeat(np.linspace(0.3, 0.5, len(profile)), n)], axis=1)
+    uvs = np.stack(
+        [np.tile(np.linspace(0, 1, n), len(profile)), np.repeat(np.linspace(0.3, 0.5, len(profile)), n)],
+        axis=1,
+    )
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
     return Surface(
         Kind.CLOTH, Label.CLOTHES, pack_vertices(where, -vertex_normals(where, quads), uvs, sky=0.85), triangles,

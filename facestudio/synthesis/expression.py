@@ -11,18 +11,18 @@ from facestudio.values import ARKIT_NAMES, FloatArray
 _FACES: dict[str, tuple[float, dict[str, float]]] = {
     "neutral": (0.20, {}),
     "faint smile": (0.14, {"mouthSmile": 0.35, "cheekSquint": 0.15, "mouthDimple": 0.15}),
-    "smile": (0.15, {"mouthSmile": 0.85, "cheekSquint": 0.45, "eyeSquint": 0.3, "mouthUpperUp": 0.25}),
+    "smile": (0.15, {"mouthSmile": 0.85, "cheekSquint": 0.45, "eyeSquint": 0.2, "mouthUpperUp": 0.25}),
     "laugh": (
         0.10,
-        {"mouthSmile": 0.95, "cheekSquint": 0.6, "eyeSquint": 0.5, "jawOpen": 0.35, "mouthUpperUp": 0.4},
+        {"mouthSmile": 0.95, "cheekSquint": 0.6, "eyeSquint": 0.35, "jawOpen": 0.35, "mouthUpperUp": 0.4},
     ),
     "talk": (0.08, {"jawOpen": 0.3, "mouthLowerDown": 0.35, "mouthUpperUp": 0.2, "mouthStretch": 0.2}),
     "oh": (0.05, {"jawOpen": 0.35, "mouthFunnel": 0.55, "mouthPucker": 0.3}),
     "kiss": (0.03, {"mouthPucker": 0.8, "mouthFunnel": 0.15}),
     "surprise": (0.05, {"browInnerUp": 0.7, "browOuterUp": 0.7, "eyeWide": 0.6, "jawOpen": 0.45}),
-    "frown": (0.06, {"browDown": 0.75, "eyeSquint": 0.3, "mouthPress": 0.35, "noseSneer": 0.2}),
+    "frown": (0.06, {"browDown": 0.75, "eyeSquint": 0.2, "mouthPress": 0.35, "noseSneer": 0.2}),
     "sad": (0.05, {"browInnerUp": 0.6, "mouthFrown": 0.6, "mouthShrugLower": 0.35}),
-    "disgust": (0.02, {"noseSneer": 0.7, "mouthUpperUp": 0.4, "browDown": 0.4, "eyeSquint": 0.4}),
+    "disgust": (0.02, {"noseSneer": 0.7, "mouthUpperUp": 0.4, "browDown": 0.4, "eyeSquint": 0.25}),
     "pressed": (0.04, {"mouthRollLower": 0.4, "mouthRollUpper": 0.3, "mouthPress": 0.4}),
     "wide open": (0.03, {"jawOpen": 0.9, "mouthStretch": 0.2}),
 }
@@ -76,34 +76,49 @@ def draw_expression(rng: np.random.Generator, towards: tuple[float, float] = (0.
     for shape, weight in _FACES[name][1].items():
         add(shape, weight * strength * rng.uniform(0.75, 1.2))
     for shape in rng.choice(
-        ["browInnerUp", "browDown", "browOuterUp", "mouthPress", "mouthFrown", "eyeSquint", "mouthShrugUpper"],
+        [
+            "browInnerUp",
+            "browDown",
+            "browOuterUp",
+            "mouthPress",
+            "mouthFrown",
+            "eyeSquint",
+            "mouthShrugUpper",
+        ],
         2,
         replace=False,
     ).tolist():
-        add(shape, abs(rng.normal(0, 0.12)))
+        add(shape, abs(rng.normal(0, 0.12)) * (0.5 if shape == "eyeSquint" else 1.0))
     if rng.random() < 0.06:  # one-sided: a smirk, a raised brow
-        values[str(rng.choice(["mouthSmileLeft", "mouthSmileRight", "browOuterUpLeft", "browOuterUpRight"]))] += 0.5
+        values[
+            str(rng.choice(["mouthSmileLeft", "mouthSmileRight", "browOuterUpLeft", "browOuterUpRight"]))
+        ] += 0.5
     values[str(rng.choice(["jawLeft", "jawRight", "mouthLeft", "mouthRight"]))] += abs(rng.normal(0, 0.06))
     # Lids: mostly near rest, sometimes sleepy or shut.
     kind = rng.random()
-    blink = 1.0 if kind < 0.05 else rng.uniform(0.3, 0.8) if kind < 0.13 else abs(rng.normal(0, 0.09))
+    blink = 1.0 if kind < 0.04 else rng.uniform(0.25, 0.7) if kind < 0.1 else abs(rng.normal(0, 0.05))
     add("eyeBlink", blink, 0.05)
-    if kind > 0.985:  # a wink
+    add("eyeWide", abs(rng.normal(0, 0.12)))
+    if kind > 0.988:  # a wink
         values[str(rng.choice(["eyeBlinkLeft", "eyeBlinkRight"]))] = 1.0
     gaze = _draw_gaze(rng, towards, values)
+    for side in ("Left", "Right"):  # eyes that look down have come half way
+        values["eyeBlink" + side] *= 1 - 0.5 * values["eyeLookDown" + side]
     if values["mouthFunnel"] or values["mouthPucker"]:
         values["mouthFunnel"] = min(values["mouthFunnel"], 0.7)
     weights = np.clip([values[n] for n in ARKIT_NAMES], 0.0, 1.0)
     return Expression(name, weights, gaze)
 
 
-def _draw_gaze(rng: np.random.Generator, towards: tuple[float, float], values: dict[str, float]) -> FloatArray:
+def _draw_gaze(
+    rng: np.random.Generator, towards: tuple[float, float], values: dict[str, float]
+) -> FloatArray:
     """Draw where the eyes look, (2, 2) rad, and move the lids with them in `values`."""
     if rng.random() < 0.55:
         left, up = towards[0] + rng.normal(0, 0.03), towards[1] + rng.normal(0, 0.03)
     else:
-        left, up = rng.normal(0, 0.18), rng.normal(-0.03, 0.1)
-    left, up = float(np.clip(left, -0.45, 0.45)), float(np.clip(up, -0.33, 0.24))
+        left, up = rng.normal(0, 0.18), rng.normal(0.0, 0.09)
+    left, up = float(np.clip(left, -0.45, 0.45)), float(np.clip(up, -0.26, 0.24))
     vergence = abs(rng.normal(0, 0.02))
     gaze = np.array([[left - vergence, up], [left + vergence, up]])
     for side, sign, (turn, lift) in (("Left", 1.0, gaze[0]), ("Right", -1.0, gaze[1])):

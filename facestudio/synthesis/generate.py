@@ -98,7 +98,7 @@ def draw_photo(
     check_size(size)
     template = load_template()
     rng = np.random.default_rng([seed, index, int(held_out)])
-    atlas = 896 if size > 640 else 768 if size > 320 else 448
+    atlas = 896 if size > 640 else 640 if size > 320 else 448
     identity = draw_identity(rng, held_out)
     skin = draw_skin(rng, held_out, atlas)
     person = draw_person(rng, 1 - float(mean_face_colour(skin).mean()) / 255)
@@ -107,7 +107,10 @@ def draw_photo(
     neutral = rounded(identity.vertices)
     middle = np.mean([eye_axes(template, neutral, side)[0] for side in (0, 1)], axis=0)
     to_lens = eye - middle
-    towards = (float(np.arctan2(to_lens[0], to_lens[2])), float(np.arctan2(to_lens[1], np.hypot(*to_lens[[0, 2]]))))
+    towards = (
+        float(np.arctan2(to_lens[0], to_lens[2])),
+        float(np.arctan2(to_lens[1], np.hypot(*to_lens[[0, 2]]))),
+    )
     expression = draw_expression(rng, towards)
     posed = rounded(pose_head(template, neutral, expression))
 
@@ -117,16 +120,25 @@ def draw_photo(
     painted = paint_skin(rng, skin, person, stubble=beard.shade, hair=hair.cover)
     angles = iris_angles(template, neutral, person)
     light = draw_light(rng, camera)
-    surfaces = head_surfaces(rng, posed, painted, person, angles)
     normals = vertex_normals(posed, template.quads)
+    surfaces = head_surfaces(rng, posed, normals, painted, person, angles, level=1 if size > 320 else 0)
     reach = head_reach(posed)
-    down, detail = -light.light.up, 1.0 if size > 320 else 0.55
+    down, detail = -light.light.up, 1.0 if size > 320 else 0.5
     mesh = template.mesh478.points(posed)
     mesh[468:] = iris_points(template, posed, angles)
     worn: dict[str, str] = {"cut": hair.cut, "beard": beard.style, "hat": "", "glasses": "", "occluder": ""}
     if hat is None or hat.below is not None:
         grown = hair_surface(
-            rng, hair, person, posed, normals, reach, eye, down, detail=detail, below=hat.below if hat else None
+            rng,
+            hair,
+            person,
+            posed,
+            normals,
+            reach,
+            eye,
+            down,
+            detail=detail,
+            below=hat.below if hat else None,
         )
         surfaces += [grown] if grown is not None else []
     grown = beard_surface(rng, beard, person, posed, normals, _root_lips(), reach, eye, down, detail)

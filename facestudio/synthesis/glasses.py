@@ -60,7 +60,9 @@ def glasses_surfaces(
     middle = max(apart + rng.uniform(-1, 2.5), half + 7.5)
     slip = rng.uniform(-7, 1) if rng.random() < 0.8 else rng.uniform(-13, -7)
     height = float(eyes[:, 1].mean()) + slip + 1.0
-    front = max(float(mesh[[105, 334, 66, 296], 2].max()) + 1.0, float(eyes[:, 2].mean()) + rng.uniform(26, 31))
+    front = max(
+        float(mesh[[105, 334, 66, 296], 2].max()) + 1.0, float(eyes[:, 2].mean()) + rng.uniform(26, 31)
+    )
     wrap = rng.uniform(3, 9)
     thick = float(rng.choice([0.7, 1.0, 1.7, 2.6])) * rng.uniform(0.85, 1.2)
     tone = rng.random()
@@ -81,18 +83,26 @@ def glasses_surfaces(
     for sign in (1.0, -1.0):
         rim = placed(outline[:, 0], outline[:, 1], sign)
         if not (shape in ("aviator", "oval") and thick < 0.9 and rng.random() < 0.3):
-            out.append(sheet(kind, Label.GLASSES, tube(rim, thick, flat=1.3, closed=True), colour, around=True))
+            out.append(
+                sheet(kind, Label.GLASSES, tube(rim, thick, flat=1.3, closed=True), colour, around=True)
+            )
         share = np.linspace(0.02, 1, 5)[:, None, None]
         disc = placed(outline[:, 0] * 0, outline[:, 1] * 0, sign)[None] * (1 - share)
-        bowl = disc + share * np.concatenate([rim, rim[:1]])[None, : _OUTLINE]
+        bowl = disc + share * np.concatenate([rim, rim[:1]])[None, :_OUTLINE]
         bowl = np.concatenate([bowl, bowl[:, :1]], axis=1)
         bowl[..., 2] += 1.6 * (1 - share[..., 0] ** 2)
         if sign > 0:
             bowl = bowl[::-1]
         out.append(
             sheet(
-                Kind.SHINY if dark else Kind.LENS, Label.GLASSES, bowl, tint if dark else (0.85, 0.9, 0.9),
-                opacity=float(rng.uniform(0.0, 0.06)), shadow=dark, solid=dark, gloss=0.9,
+                Kind.SHINY if dark else Kind.LENS,
+                Label.GLASSES,
+                bowl,
+                tint if dark else (0.85, 0.9, 0.9),
+                opacity=float(rng.uniform(0.0, 0.06)),
+                shadow=dark,
+                solid=dark,
+                gloss=0.9,
             )  # fmt: skip
         )
         # The arm runs from the outer rim back over the ear.
@@ -105,7 +115,10 @@ def glasses_surfaces(
         arm[:, 0] += sign * 3.0 * np.sin(np.pi * t[:, 0])
         out.append(
             sheet(
-                kind, Label.GLASSES, tube(np.concatenate([arm, hook[None]]), max(thick * 0.8, 0.8), flat=1.6), colour,
+                kind,
+                Label.GLASSES,
+                tube(np.concatenate([arm, hook[None]]), max(thick * 0.8, 0.8), flat=1.6),
+                colour,
                 around=True,
             )  # fmt: skip
         )

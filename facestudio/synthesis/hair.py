@@ -87,19 +87,21 @@ def draw_hair(rng: np.random.Generator, person: Person, under_hat: bool = False)
     line = draw_hairline(rng, float(np.clip(receding, 0, 1)) if cut not in ("fringe", "long", "bob") else 0.0)
     crown = np.array([rng.uniform(-15, 15), 118.0, rng.uniform(-60, -20)])
     growth: Growth | None = None
-    count, width, dark, sky = 3400, 1.1, 0.9, 0.35
+    count, width, dark, sky = 2600, 1.25, 0.9, 0.35
     if cut == "shaved":
         dark = rng.uniform(0.25, 0.6)
     elif cut == "buzz":
-        growth = Growth(rng.uniform(4, 13), 3, 0.75, _from_crown(crown, np.zeros(3)), 0.2, 0.05, 3.0, mess=0.25)
-        count, width, sky = 6500, 0.6, 0.6
+        growth = Growth(
+            rng.uniform(4, 13), 3, 0.75, _from_crown(crown, np.zeros(3)), 0.2, 0.05, 3.0, mess=0.25
+        )
+        count, width, sky = 5200, 0.7, 0.6
     elif cut == "short":
         lean = np.array([rng.normal(0, 0.5), 0.0, rng.normal(0.1, 0.3)])
         growth = Growth(
             rng.uniform(16, 48), 6, rng.uniform(0.3, 0.7), _from_crown(crown, lean), 0.7, 0.15, rng.uniform(4, 14),
             clump=rng.uniform(0.3, 0.8), mess=rng.uniform(0.1, 0.3), waves=rng.uniform(0, 1.5), wave_mm=rng.uniform(0, 2),
         )  # fmt: skip
-        count = 4200
+        count = 3400
     elif cut == "parted":
         growth = Growth(
             rng.uniform(50, 110), 8, rng.uniform(0.3, 0.55), _parted(rng.uniform(-38, 38), rng.uniform(-0.5, 0.3)), 0.9,
@@ -116,27 +118,27 @@ def draw_hair(rng: np.random.Generator, person: Person, under_hat: bool = False)
             rng.uniform(70, 150), 9, 0.3, _from_crown(crown, lean), 0.7, 0.5, rng.uniform(5, 12), clump=0.5, mess=0.07,
             off_face=False,
         )  # fmt: skip
-        width, count = 1.3, 3600
+        width, count = 1.5, 2700
     elif cut in ("bob", "long"):
         length = rng.uniform(170, 240) if cut == "bob" else rng.uniform(260, 420)
         growth = Growth(
-            length, 12, 0.3, _parted(rng.uniform(-35, 35), rng.uniform(-0.45, 0.05)), 0.75, 1.5, rng.uniform(6, 20),
+            length, 11, 0.3, _parted(rng.uniform(-35, 35), rng.uniform(-0.45, 0.05)), 0.75, 1.5, rng.uniform(6, 20),
             waves=rng.uniform(0, 4), wave_mm=rng.choice([0, 0, 2, 5]) * rng.uniform(0.5, 1.4), clump=rng.uniform(0.2, 0.6),
             mess=rng.uniform(0.03, 0.1),
         )  # fmt: skip
-        width, count = 1.6, 3600
+        width, count = 2.0, 2300
     elif cut == "curly":
         growth = Growth(
-            rng.uniform(60, 230), 13, 0.6, _parted(rng.uniform(-30, 30), 0.0), 0.5, 0.5, rng.uniform(18, 42),
+            rng.uniform(60, 230), 13, 0.6, _parted(rng.uniform(-30, 30), 0.0), 0.5, 0.9, rng.uniform(14, 36),
             waves=rng.uniform(3, 7), wave_mm=rng.uniform(4, 8), clump=0.55, mess=0.15,
         )  # fmt: skip
-        width, count = 1.4, 3300
+        width, count = 1.6, 2600
     elif cut == "afro":
         growth = Growth(
             rng.uniform(25, 75), 9, 1.0, _from_crown(np.array([0, 20.0, 0]), np.zeros(3)), 0.8, 0.0, 2.0, waves=5,
             wave_mm=4.0, clump=0.2, mess=0.3,
         )  # fmt: skip
-        width, count, sky = 1.2, 4600, 0.3
+        width, count, sky = 1.3, 3600, 0.3
     elif cut == "bun":
         knot = np.array([0.0, rng.uniform(20, 140), -rng.uniform(60, 105)])
         growth = Growth(rng.uniform(120, 190), 9, 0.12, _towards(knot), 2.5, 0.0, 5.0, clump=0.3, mess=0.03)
@@ -190,7 +192,9 @@ def hair_surface(
         return None
     count = min(round(hair.count * detail), int((density > 0).sum()))
     chosen = rng.choice(len(density), count, replace=False, p=density / density.sum())
-    growth = hair.growth if below is None else replace(hair.growth, volume=min(hair.growth.volume, 5.0), rise=0.2)
+    growth = (
+        hair.growth if below is None else replace(hair.growth, volume=min(hair.growth.volume, 5.0), rise=0.2)
+    )
     strands = grow(rng, sites.on(neutral, chosen), sites.on(normals, chosen), growth, reach, down)
     return ribbons(
         rng,

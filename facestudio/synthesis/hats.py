@@ -28,9 +28,16 @@ class Hat:
 
 def draw_hat(rng: np.random.Generator) -> Hat:
     """Draw a hat."""
-    name = str(rng.choice(["beanie", "cap", "brimmed", "headscarf", "hood", "headband"], p=[0.26, 0.28, 0.14, 0.14, 0.1, 0.08]))
+    name = str(
+        rng.choice(
+            ["beanie", "cap", "brimmed", "headscarf", "hood", "headband"],
+            p=[0.26, 0.28, 0.14, 0.14, 0.1, 0.08],
+        )
+    )
     front = float(np.radians(rng.uniform(21, 33)))
-    below = {"headscarf": None, "hood": None, "headband": 400.0}.get(name, 20 + 110 * float(np.tan(front)) - 6)
+    below = {"headscarf": None, "hood": None, "headband": 400.0}.get(
+        name, 20 + 110 * float(np.tan(front)) - 6
+    )
     return Hat(name, front, below)
 
 
@@ -54,7 +61,9 @@ def _around_face(reach: HeadReach, off: float, wide: float, top: float, foot: fl
     turn = np.linspace(0, 2 * np.pi, 65)
     azimuth = wide * np.sin(turn)
     height = np.where(np.cos(turn) > 0, top, foot) * np.abs(np.cos(turn))
-    edge = np.stack([np.cos(height) * np.sin(azimuth), np.sin(height), np.cos(height) * np.cos(azimuth)], axis=-1)
+    edge = np.stack(
+        [np.cos(height) * np.sin(azimuth), np.sin(height), np.cos(height) * np.cos(azimuth)], axis=-1
+    )
     rows: list[FloatArray] = []
     for t in np.linspace(0, 1, 14):
         toward = edge * np.cos(t * 1.9) + np.array([0, 0, -1.0]) * np.sin(t * 1.9) * 1.0
@@ -64,7 +73,9 @@ def _around_face(reach: HeadReach, off: float, wide: float, top: float, foot: fl
         rows.append(CENTRE + toward * radius[:, None])
     grid = np.stack(rows)
     for _ in range(2):
-        grid[1:-1, 1:-1] = (grid[1:-1, 1:-1] * 2 + grid[2:, 1:-1] + grid[:-2, 1:-1] + grid[1:-1, 2:] + grid[1:-1, :-2]) / 6
+        grid[1:-1, 1:-1] = (
+            grid[1:-1, 1:-1] * 2 + grid[2:, 1:-1] + grid[:-2, 1:-1] + grid[1:-1, 2:] + grid[1:-1, :-2]
+        ) / 6
     return grid
 
 
@@ -77,7 +88,8 @@ def hat_surfaces(rng: np.random.Generator, hat: Hat, reach: HeadReach) -> list[S
         crown = _dome(reach, hat.front, back, 7.0, rng.uniform(4, 34))
         band = _dome(reach, hat.front, back, 10.5, 0.0)[:5]
         return [
-            sheet(Kind.CLOTH, label, g[:, ::-1], _WHITE, picture=cloth, grain=0.8, grain_scale=16.0) for g in (crown, band)
+            sheet(Kind.CLOTH, label, g[:, ::-1], _WHITE, picture=cloth, grain=0.8, grain_scale=16.0)
+            for g in (crown, band)
         ]
     if hat.name == "headband":
         band = _dome(reach, hat.front, back + 0.2, 5.0, 0.0, rows=20)[: int(rng.integers(4, 8))]
@@ -89,7 +101,9 @@ def hat_surfaces(rng: np.random.Generator, hat: Hat, reach: HeadReach) -> list[S
         foot = float(np.radians(rng.uniform(-58, -50)))
         grid = _around_face(reach, loose, float(wide), top, foot)
         return [sheet(Kind.CLOTH, label, grid, _WHITE, picture=cloth, grain=0.3, grain_scale=4.0, sky=0.85)]
-    crown = _dome(reach, hat.front, back, 6.5, rng.uniform(6, 22) if hat.name == "cap" else rng.uniform(15, 45))
+    crown = _dome(
+        reach, hat.front, back, 6.5, rng.uniform(6, 22) if hat.name == "cap" else rng.uniform(15, 45)
+    )
     out = [sheet(Kind.CLOTH, label, crown[:, ::-1], _WHITE, picture=cloth, grain=0.15)]
     rim = crown[0]
     if hat.name == "cap":
@@ -101,7 +115,11 @@ def hat_surfaces(rng: np.random.Generator, hat: Hat, reach: HeadReach) -> list[S
         ahead = np.array([0, -tilt, -1.0 if backwards else 1.0]) * length
         t = np.linspace(0, 1, 7)[:, None, None]
         bow = -0.10 * np.abs(rim[at][:, 0]) ** 1.3 * 0.25
-        bill = rim[at][None] + t * share[None, :, None] * ahead + t * np.stack([0 * bow, bow, 0 * bow], axis=1)[None]
+        bill = (
+            rim[at][None]
+            + t * share[None, :, None] * ahead
+            + t * np.stack([0 * bow, bow, 0 * bow], axis=1)[None]
+        )
         out.append(sheet(Kind.CLOTH, label, bill, _WHITE, picture=cloth, grain=0.1))
     else:
         wide, curl = rng.uniform(35, 85), rng.uniform(-0.25, 0.5)
@@ -110,6 +128,10 @@ def hat_surfaces(rng: np.random.Generator, hat: Hat, reach: HeadReach) -> list[S
         outward /= np.linalg.norm(outward, axis=1, keepdims=True)
         t = np.linspace(0, 1, 7)[:, None, None]
         lift = curl * np.abs(outward[:, 0]) - 0.12
-        brim = rim[None] + t * wide * outward[None] + t**2 * wide * np.stack([0 * lift, lift, 0 * lift], axis=1)[None]
+        brim = (
+            rim[None]
+            + t * wide * outward[None]
+            + t**2 * wide * np.stack([0 * lift, lift, 0 * lift], axis=1)[None]
+        )
         out.append(sheet(Kind.CLOTH, label, brim, _WHITE, picture=cloth, grain=0.1))
     return out

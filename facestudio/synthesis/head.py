@@ -5,7 +5,6 @@ from functools import cache
 
 import numpy as np
 
-from facestudio.geometry.mesh import vertex_normals
 from facestudio.render.occlusion import template_occlusion
 from facestudio.render.photo_scene import Kind, Surface, pack_vertices
 from facestudio.synthesis.labels import Label
@@ -18,13 +17,16 @@ from facestudio.texture.eyes import paint_eye
 from facestudio.texture.inner import paint_inner
 from facestudio.values import ByteArray, FloatArray, IntArray
 
-_EYE_TEXELS, _EYE_REACH = 192, 1.15  # picture of an eyeball: edge, and angle from the pupil at its border, radians
+_EYE_TEXELS, _EYE_REACH = (
+    192,
+    1.15,
+)  # picture of an eyeball: edge, and angle from the pupil at its border, radians
 _GROUPS = {"skin": ("skin",), "eyes": ("eyes",), "mouth": ("mouth", "teeth", "tongue")}
 
 
 @dataclass(frozen=True, eq=False)
 class _Group:
-    """The part of the level-1 render topology that is of some materials."""
+    """The part of a level's render topology that is of some materials."""
 
     vertices: IntArray  # render vertices
     triangles: IntArray
@@ -33,27 +35,28 @@ class _Group:
 
 
 @cache
-def _groups() -> dict[str, _Group]:
-    template, surface = load_template(), topology(1)
+def _groups(level: int) -> dict[str, _Group]:
+    template, surface = load_template(), topology(level)
     found: dict[str, _Group] = {}
     for name, materials in _GROUPS.items():
         wanted = [template.materials.index(m) for m in materials]
         chosen = surface.triangles[np.repeat(np.isin(surface.quad_material, wanted), 2)]
         used, inverse = np.unique(chosen, return_inverse=True)
         # Subdivision keeps each quad's corner as the first of its four quads' corners.
-        corners = inverse.reshape(-1, 4, 2, 3)[:, :, 0, 0]
-        coarse = np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]]).astype(np.int32)
+        triangles = inverse.reshape(-1, 3).astype(np.int32)
+        coarse = triangles
+        if level == 1:
+            corners = triangles.reshape(-1, 4, 2, 3)[:, :, 0, 0]
+            coarse = np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
         uvs = surface.render_uvs[used] * (1, -1) + (0, 1)
-        found[name] = _Group(
-            surface.render_vertices[used].astype(np.int32), inverse.reshape(-1, 3).astype(np.int32), uvs, coarse
-        )
+        found[name] = _Group(surface.render_vertices[used].astype(np.int32), triangles, uvs, coarse)
     return found
 
 
 @cache
-def _eye_uvs() -> FloatArray:
+def _eye_uvs(level: int) -> FloatArray:
     """UVs of the eyes' render vertices in the picture of one eyeball, (R, 2), v down."""
-    template, group = load_template(), _groups()["eyes"]
+    template, group = load_template(), _groups(level)["eyes"]
     uvs = group.uvs * (1, -1) + (0, 1)
     out = np.zeros_like(uvs)
     centres = np.array([chart.centre for chart in template.eyes])
@@ -65,6 +68,12 @@ def _eye_uvs() -> FloatArray:
         angle *= np.minimum(1, 0.99 * _EYE_REACH / length)
         out[own] = 0.5 + 0.5 * angle * (1, -1) / _EYE_REACH
     return out
+
+
+@cache
+def _open_sky(level: int) -> FloatArray:
+    """The share of the sky that vertices of a level see, (V_k,)."""
+    return 0.35 + 0.65 * np.clip(topology(level).apply(template_occlusion().astype(np.float64)), 0, 1)
 
 
 @cache
@@ -126,7 +135,13 @@ def iris_points(template: Template, posed: FloatArray, angles: FloatArray) -> Fl
 
 
 def head_surfaces(
-    rng: np.random.Generator, posed: FloatArray, skin: PaintedSkin, person: Person, angles: FloatArray
+    rng: np.random.Generator,
+    posed: FloatArray,
+    normals: FloatArray,
+    skin: PaintedSkin,
+    person: Person,
+    angles: FloatArray,
+    level: int,
 ) -> list[Surface]:
     """Return skin, eyes, mouth and lashes.
 
@@ -136,20 +151,23 @@ def head_surfaces(
         Source of chance.
     posed
         (V, 3) mm, with its expression.
+    normals
+        (V, 3): outward, length one.
     skin
         The painted skin.
     person
         Colours of eyes and lashes.
     angles
         (2,) radians: the irises' limbus, left eye first.
+    level
+        Of subdivision, 0 or 1.
     """
-    template, surface = load_template(), topology(1)
-    dense = surface.apply(through_vertices(posed))
-    normals = vertex_normals(dense, surface.quads)
-    sky = np.clip(surface.apply(template_occlusion().astype(np.float64)), 0, 1)
-    sky = 0.25 + 0.75 * sky
+    template, surface = load_template(), topology(level)
+    dense = surface.apply(through_vertices(posed)) if level else posed
+    normals = surface.apply(normals)  # the shader makes them of length one
+    sky = _open_sky(level)
     mesh = template.mesh478.points(posed)
-    groups = _groups()
+    groups = _groups(level)
     out: list[Surface] = []
 
     part = groups["skin"]
@@ -179,7 +197,7 @@ def head_surfaces(
         Surface(
             Kind.EYE,
             Label.EYES,
-            pack_vertices(ball, normals[part.vertices], _eye_uvs(), (0.8, 0.79, 0.78), lit),
+            pack_vertices(ball, normals[part.vertices], _eye_uvs(level), (0.8, 0.79, 0.78), lit),
             part.triangles,
             texture=_eye_texture(rng, person, float(angles.mean())),
         )
@@ -236,7 +254,9 @@ def _lashes(rng: np.random.Generator, mesh: FloatArray, person: Person) -> Surfa
             bent = root + fan * length * 0.55
             tip = root + fan * length * 0.9 + np.array([0, 1.0, 0]) * length * lift * 0.75
             side = run * thick
-            points.append(np.stack([root - side, root + side, bent - side * 0.7, bent + side * 0.7, tip], axis=1))
+            points.append(
+                np.stack([root - side, root + side, bent - side * 0.7, bent + side * 0.7, tip], axis=1)
+            )
             along.append(np.repeat((tip - root)[:, None], 5, axis=1))
     vertices, direction = np.concatenate(points), np.concatenate(along)
     direction /= np.linalg.norm(direction, axis=2, keepdims=True) + 1e-9

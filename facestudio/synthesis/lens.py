@@ -39,7 +39,9 @@ def draw_finish(rng: np.random.Generator, size: int) -> Finish:
     """Draw how a photo of this size (pixels) was taken."""
     unit = size / 512
     kind = rng.random()
-    focus = 0.0 if kind < 0.6 else abs(rng.normal(0, 1.0)) * unit if kind < 0.93 else rng.uniform(1, 3.5) * unit
+    focus = (
+        0.0 if kind < 0.6 else abs(rng.normal(0, 1.0)) * unit if kind < 0.93 else rng.uniform(1, 3.5) * unit
+    )
     motion = rng.uniform(2, 11) * unit if rng.random() < 0.07 else 0.0
     return Finish(
         focus_px=float(focus),
@@ -95,7 +97,9 @@ def apply_finish(rng: np.random.Generator, picture: Float32Array, finish: Finish
         grains = rng.standard_normal((size, size), dtype=np.float32) * np.float32(finish.noise)
         picture += grains[..., None]
         if finish.noise > 3:
-            half = rng.standard_normal((size // 2, size // 2, 3), dtype=np.float32) * np.float32(finish.noise * 0.8)
+            half = rng.standard_normal((size // 2, size // 2, 3), dtype=np.float32) * np.float32(
+                finish.noise * 0.8
+            )
             picture += cv2.resize(half, (size, size), interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.3:  # sharpened in the camera
         picture += rng.uniform(0.2, 0.8) * (picture - cv2.GaussianBlur(picture, (0, 0), 1.0))

@@ -81,7 +81,12 @@ def draw_light(rng: np.random.Generator, camera: Camera) -> DrawnLight:
     radiance = np.maximum(radiance, 0.02)
 
     azimuth, height = np.radians(rng.uniform(-70, 70)), np.radians(rng.uniform(5, 60))
-    key, ambient, softness, warmth = rng.uniform(0.35, 0.8), 0.75, rng.uniform(0.012, 0.035), rng.normal(0.08, 0.15)
+    key, ambient, softness, warmth = (
+        rng.uniform(0.35, 0.8),
+        0.75,
+        rng.uniform(0.012, 0.035),
+        rng.normal(0.08, 0.15),
+    )
     if name == "window":
         azimuth = np.radians(rng.choice([-1, 1]) * rng.uniform(30, 85))
         key, ambient, softness, warmth = rng.uniform(0.7, 1.3), 0.45, 0.035, rng.normal(-0.1, 0.1)
@@ -103,7 +108,10 @@ def draw_light(rng: np.random.Generator, camera: Camera) -> DrawnLight:
         azimuth = np.radians(rng.choice([-1, 1]) * rng.uniform(120, 165))
         key, ambient = rng.uniform(0.9, 1.8), 0.8
     elif name == "studio":
-        azimuth, height = np.radians(rng.choice([-1, 1]) * rng.uniform(25, 50)), np.radians(rng.uniform(20, 45))
+        azimuth, height = (
+            np.radians(rng.choice([-1, 1]) * rng.uniform(25, 50)),
+            np.radians(rng.uniform(20, 45)),
+        )
         key, ambient, warmth = rng.uniform(0.7, 1.1), 0.5, rng.normal(0, 0.04)
     if name == "indoor" and rng.random() < 0.4:  # from the ceiling
         height = np.radians(rng.uniform(55, 85))
@@ -129,7 +137,9 @@ def draw_light(rng: np.random.Generator, camera: Camera) -> DrawnLight:
     front = to_head @ facing
     x, y, z = front
     terms = np.array([1, y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y])
-    level = terms @ harmonics + (light * np.clip((directions @ facing + 0.15) / 1.15, 0, 1)[:, None]).sum(axis=0)
+    level = terms @ harmonics + (light * np.clip((directions @ facing + 0.15) / 1.15, 0, 1)[:, None]).sum(
+        axis=0
+    )
     wanted = rng.normal(1.0, 0.16) if name != "backlit" else rng.uniform(0.6, 0.95)
     exposure = float(np.clip(wanted, 0.5, 1.5) / max(float(level @ (0.3, 0.5, 0.2)), 0.05)) * 0.95
     return DrawnLight(

@@ -40,7 +40,11 @@ def occluder_surfaces(
         return name, _scarf(rng)
     if name == "phone":
         size = np.array([rng.uniform(66, 78), rng.uniform(135, 160), 8.0])
-        place = mesh[rng.choice([152, 234, 454, 61, 291, 5])] + (rng.normal(0, 18), rng.normal(0, 18), rng.uniform(25, 70))
+        place = mesh[rng.choice([152, 234, 454, 61, 291, 5])] + (
+            rng.normal(0, 18),
+            rng.normal(0, 18),
+            rng.uniform(25, 70),
+        )
         grid = box(size) @ Rotation.from_euler("zyx", rng.normal(0, (0.5, 0.25, 0.25))).as_matrix().T + place
         colour = rng.uniform(0.005, 0.12) * np.ones(3) if rng.random() < 0.7 else rng.uniform(0.05, 0.6, 3)
         return name, [sheet(Kind.SHINY, Label.OCCLUDER, grid, colour, around=True, gloss=0.8)]
@@ -49,12 +53,27 @@ def occluder_surfaces(
     if name == "cup":
         base = mouth + (rng.normal(0, 12), -58 + rng.normal(0, 8), rng.uniform(38, 48))
         path = base + np.linspace(0, 1, 6)[:, None] * np.array([rng.normal(0, 8), 62.0, -12.0])
-        return name, [sheet(Kind.SHINY, Label.OCCLUDER, tube(path, np.linspace(33, 40, 6)), colour, around=True)]
+        return name, [
+            sheet(Kind.SHINY, Label.OCCLUDER, tube(path, np.linspace(33, 40, 6)), colour, around=True)
+        ]
     tip = mouth + (rng.normal(0, 10), rng.uniform(-28, -8), rng.uniform(28, 45))
     away = tip + np.array([rng.normal(0, 40), -150.0, rng.uniform(-20, 60)])
     return name, [
-        sheet(Kind.SHINY, Label.OCCLUDER, capsule(tip, tip + (away - tip) * 0.9, 11.0), colour * 0.1, around=True),
-        sheet(Kind.CLOTH, Label.OCCLUDER, capsule(tip, tip + (away - tip) * 0.16, 20.0), (0.02, 0.02, 0.02), around=True, grain=0.6),
+        sheet(
+            Kind.SHINY,
+            Label.OCCLUDER,
+            capsule(tip, tip + (away - tip) * 0.9, 11.0),
+            colour * 0.1,
+            around=True,
+        ),
+        sheet(
+            Kind.CLOTH,
+            Label.OCCLUDER,
+            capsule(tip, tip + (away - tip) * 0.16, 20.0),
+            (0.02, 0.02, 0.02),
+            around=True,
+            grain=0.6,
+        ),
     ]
 
 
@@ -75,8 +94,15 @@ def _hand(rng: np.random.Generator, mesh: FloatArray, colour: FloatArray) -> lis
     def part(start: FloatArray, stop: FloatArray, radius: float, end: float) -> None:
         out.append(
             sheet(
-                Kind.SKIN, Label.OCCLUDER, capsule(start, stop, radius, end), tint, around=True, grain=0.12,
-                grain_scale=5.0, gloss=0.35, sky=0.85,
+                Kind.SKIN,
+                Label.OCCLUDER,
+                capsule(start, stop, radius, end),
+                tint,
+                around=True,
+                grain=0.12,
+                grain_scale=5.0,
+                gloss=0.35,
+                sky=0.85,
             )  # fmt: skip
         )
 
@@ -116,7 +142,13 @@ def _mask(rng: np.random.Generator, reach: HeadReach) -> list[Surface]:
     radius = np.maximum(full, radius) + 3.5 + rng.uniform(0, 5) * np.sin(np.pi * t) * (1 - share**2)[None]
     out = np.stack([np.cos(height) * np.sin(turn), np.sin(height), np.cos(height) * np.cos(turn)], axis=-1)
     grid = CENTRE + out * radius[..., None]
-    colours = ([0.55, 0.72, 0.85], [0.82, 0.83, 0.84], [0.02, 0.02, 0.025], [0.6, 0.75, 0.68], [0.8, 0.5, 0.55])
+    colours = (
+        [0.55, 0.72, 0.85],
+        [0.82, 0.83, 0.84],
+        [0.02, 0.02, 0.025],
+        [0.6, 0.75, 0.68],
+        [0.8, 0.5, 0.55],
+    )
     colour = np.array(colours[int(rng.integers(len(colours)))]) * rng.uniform(0.8, 1.1)
     picture = fabric(rng) if rng.random() < 0.2 else None
     pleats = 1 - 0.12 * (np.sin(np.linspace(0, 6 * np.pi, 64)) > 0.6)
@@ -145,13 +177,20 @@ def _scarf(rng: np.random.Generator) -> list[Surface]:
         wave = rng.uniform(0, 9) * np.sin(turn * int(rng.integers(1, 4)) + rng.uniform(0, 6))
         ring = rng.uniform(68, 84)
         path = np.stack(
-            [ring * np.sin(turn), height + 22 * k + wave - 12 * np.cos(turn), (ring + 6) * np.cos(turn) + 8], axis=1
+            [ring * np.sin(turn), height + 22 * k + wave - 12 * np.cos(turn), (ring + 6) * np.cos(turn) + 8],
+            axis=1,
         )
         radius = rng.uniform(20, 30) * (1 + 0.12 * np.sin(turn * 7 + rng.uniform(0, 6)))
         found.append(
             sheet(
-                Kind.CLOTH, Label.OCCLUDER, tube(path, radius, flat=0.8, closed=True), _WHITE, around=True, picture=cloth,
-                grain=0.7, grain_scale=9.0,
+                Kind.CLOTH,
+                Label.OCCLUDER,
+                tube(path, radius, flat=0.8, closed=True),
+                _WHITE,
+                around=True,
+                picture=cloth,
+                grain=0.7,
+                grain_scale=9.0,
             )  # fmt: skip
         )
     return found

@@ -73,7 +73,9 @@ def sheet(
     )
 
 
-def tube(path: FloatArray, radius: NDArray[Any] | float, *, flat: float = 1.0, closed: bool = False) -> FloatArray:
+def tube(
+    path: FloatArray, radius: NDArray[Any] | float, *, flat: float = 1.0, closed: bool = False
+) -> FloatArray:
     """Return the grid (N, 8, 3) mm of a tube along a path (N, 3); `flat` is its height over its width.
 
     Parameters

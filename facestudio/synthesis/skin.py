@@ -90,9 +90,15 @@ def beard_region(place: NDArray[np.floating[Any]], cheek: float = 0.0) -> Float3
     """
     x, y, z = np.abs(place[..., 0]), place[..., 1], place[..., 2]
     # From the sideburn down to the corner of the mouth and over the upper lip.
-    line = np.interp(x, [0, 8, 20, 30, 45, 58, 66, 72], [-33, -32.5, -35, -42, -36, -14, 8, 14]) + cheek * (x > 30)
+    line = np.interp(x, [0, 8, 20, 30, 45, 58, 66, 72], [-33, -32.5, -35, -42, -36, -14, 8, 14]) + cheek * (
+        x > 30
+    )
     under = np.interp(z, [-20, 40, 70], [-50, -96, -118])
-    soft = np.clip((line - y) / 5, 0, 1) * np.clip((y - under) / 10, 0, 1) * np.clip((z - 12 - 0.2 * y) / 12, 0, 1)
+    soft = (
+        np.clip((line - y) / 5, 0, 1)
+        * np.clip((y - under) / 10, 0, 1)
+        * np.clip((z - 12 - 0.2 * y) / 12, 0, 1)
+    )
     bare = np.exp(-(((x - 10) / 7) ** 2) - ((y + 73) / 5) ** 2)  # beside the middle below the lip
     return np.asarray(soft * (1 - 0.7 * bare), dtype=np.float32)
 
@@ -125,8 +131,12 @@ def paint_skin(
     blotch = smooth_noise(rng, _FIELD, 14, 3)[..., None]
     change *= 1 + blotch * (rng.uniform(0.008, 0.03) * np.array([0.6, 1.0, 1.0], np.float32))
     red = rng.uniform(0, 0.16) * (1 - 0.6 * darkness)
-    flush = _field(coarse, (38, -22), 22) + 0.9 * _field(coarse, (0, -18), 14) + 0.5 * _field(coarse, (74, 0), 18)
-    flush = flush * (1 + 0.35 * smooth_noise(rng, _FIELD, 20, 2)) + person.made_up * 0.5 * _field(coarse, (44, -14), 18)
+    flush = (
+        _field(coarse, (38, -22), 22) + 0.9 * _field(coarse, (0, -18), 14) + 0.5 * _field(coarse, (74, 0), 18)
+    )
+    flush = flush * (1 + 0.35 * smooth_noise(rng, _FIELD, 20, 2)) + person.made_up * 0.5 * _field(
+        coarse, (44, -14), 18
+    )
     change *= 1 - red * np.clip(flush, 0, 1.4)[..., None] * np.array([0.15, 0.9, 0.75], np.float32)
     rings = rng.uniform(0, 0.2) * (0.4 + person.age)
     change *= 1 - rings * _field(coarse, (30, 4), 10)[..., None] * np.array([0.8, 1.0, 0.8], np.float32)
@@ -163,11 +173,21 @@ def _spots(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, darknes
         middle = (low + high) / 2
         near = np.exp(-(((y - middle[1]) / (0.22 * size)) ** 2)) > rng.random(count)
         for cx, cy in zip(x[near], y[near], strict=True):
-            cv2.circle(layer, (int(cx * 16), int(cy * 16)), int(rng.uniform(8, 20) * size / 768), int(rng.integers(25, 95)), -1, cv2.LINE_AA, 4)
+            cv2.circle(
+                layer,
+                (int(cx * 16), int(cy * 16)),
+                int(rng.uniform(8, 20) * size / 768),
+                int(rng.integers(25, 95)),
+                -1,
+                cv2.LINE_AA,
+                4,
+            )
     for _ in range(int(rng.poisson(2.0))):
         cx, cy = rng.uniform(low, high)
         radius = rng.uniform(12, 34) * size / 768
-        cv2.circle(layer, (int(cx * 16), int(cy * 16)), int(radius), int(rng.integers(90, 200)), -1, cv2.LINE_AA, 4)
+        cv2.circle(
+            layer, (int(cx * 16), int(cy * 16)), int(radius), int(rng.integers(90, 200)), -1, cv2.LINE_AA, 4
+        )
     if layer.any():
         layer = cv2.GaussianBlur(layer, (0, 0), 0.7 * size / 768)
         base *= 1 - (layer.astype(np.float32) / 255)[..., None] * np.array([0.45, 0.62, 0.7], np.float32)
@@ -183,7 +203,9 @@ def _lips(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, person: 
     natural = skin * np.array([rng.uniform(0.82, 1.02), rng.uniform(0.62, 0.82), rng.uniform(0.65, 0.86)])
     share = rng.uniform(0.45, 0.8)
     if person.made_up > 0.3 and rng.random() < 0.7:
-        natural = np.array([rng.uniform(110, 210), rng.uniform(25, 110), rng.uniform(40, 120)]) * rng.uniform(0.6, 1)
+        natural = np.array([rng.uniform(110, 210), rng.uniform(25, 110), rng.uniform(40, 120)]) * rng.uniform(
+            0.6, 1
+        )
         share = rng.uniform(0.5, 0.9)
     grey = block.mean(axis=2, keepdims=True)
     detail = np.clip(grey / np.maximum(cv2.GaussianBlur(grey, (0, 0), 5)[..., None], 1), 0.6, 1.4)
@@ -198,9 +220,14 @@ def _lips(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, person: 
 
 def _lid_lines(base: Float32Array, maps: SkinMaps, person: Person) -> None:
     """Darken the edges of the lids in place, where lashes grow and make-up is drawn."""
-    for lines, strength in ((LID_UPPER, 0.55 + 0.4 * person.made_up), (LID_LOWER, 0.2 + 0.35 * person.made_up)):
+    for lines, strength in (
+        (LID_UPPER, 0.55 + 0.4 * person.made_up),
+        (LID_LOWER, 0.2 + 0.35 * person.made_up),
+    ):
         layer = np.zeros((maps.size, maps.size), np.uint8)
-        stroke(layer, [smooth_line(maps.points[list(line)], 24) for line in lines], 255, max(1, maps.size // 384))
+        stroke(
+            layer, [smooth_line(maps.points[list(line)], 24) for line in lines], 255, max(1, maps.size // 384)
+        )
         points = maps.points[list(lines[0] + lines[1])]
         x0, y0 = np.floor(points.min(axis=0)).astype(int) - 8
         x1, y1 = np.ceil(points.max(axis=0)).astype(int) + 9
@@ -223,7 +250,13 @@ def _brows(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, person:
         foot = smooth_line(maps.points[list(lower)], 40)[::-1]
         middle, half = (top + foot) / 2, (top - foot) / 2
         along = np.linspace(0, 1, 40)[:, None]
-        half = half * width * np.minimum(np.minimum(1.0, 0.55 + along * 4), 1 - (1 - taper) * np.maximum(along - 0.6, 0) / 0.4)
+        half = (
+            half
+            * width
+            * np.minimum(
+                np.minimum(1.0, 0.55 + along * 4), 1 - (1 - taper) * np.maximum(along - 0.6, 0) / 0.4
+            )
+        )
         fill(area, np.concatenate([middle + half, (middle - half)[::-1]]), 255)
         count = int(300 * density)
         t = rng.beta(1.05, 1.25, count)

@@ -105,7 +105,9 @@ def grow(
     stretch = rng.uniform(0.7, 1.08, len(roots))
     ride = path[near] - roots[first][near][:, None]
     strands = roots[:, None] + ride * stretch[:, None, None] + own[:, None] * (spread - 1)[None, :, None]
-    strands += rng.normal(0, 1, (len(roots), 1, 3)) * (growth.mess * 0.09 * growth.length * t**1.5)[None, :, None]
+    strands += (
+        rng.normal(0, 1, (len(roots), 1, 3)) * (growth.mess * 0.09 * growth.length * t**1.5)[None, :, None]
+    )
     if growth.wave_mm > 0:
         strands += _waves(rng, strands, near, growth)
     clearance = 0.6 + growth.volume * 0.25 * rng.random((len(roots), 1)) * t[None]
@@ -165,7 +167,9 @@ def _waves(rng: np.random.Generator, strands: FloatArray, clump: FloatArray, gro
     turns = growth.waves * rng.uniform(0.75, 1.25, groups)[clump]
     angle = 2 * np.pi * turns[:, None] * t[None] + phase[:, None]
     size = growth.wave_mm * np.minimum(t * 4, 1)[None] * rng.uniform(0.6, 1.2, (len(clump), 1))
-    return (size * np.cos(angle))[..., None] * across[:, None] + (size * np.sin(angle))[..., None] * third[:, None]
+    return (size * np.cos(angle))[..., None] * across[:, None] + (size * np.sin(angle))[..., None] * third[
+        :, None
+    ]
 
 
 def ribbons(
@@ -226,7 +230,7 @@ def ribbons(
     tone = np.exp(rng.normal(0, variety, count))
     tint = colour * tone[:, None] * np.exp(rng.normal(0, 0.04, (count, 3)))
     is_grey = rng.random(count) < grey
-    tint[is_grey] = 0.34 * tone[is_grey, None]
+    tint[is_grey] = np.minimum(0.34, 0.05 + 4 * float(colour.mean())) * tone[is_grey, None]
     brighter = 0.8 + 0.35 * t
     sky = (root_sky + (1 - root_sky) * np.minimum(t * 1.6, 1))[None] * rng.uniform(0.7, 1.0, (count, 1))
     tints = np.minimum(tint[:, None] * brighter[None, :, None], 0.8)

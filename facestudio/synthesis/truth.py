@@ -122,7 +122,9 @@ def visibility(points: FloatArray, camera: Camera, depth: Float32Array, labels: 
     covered = depth[y, x] < z - _NEAR_MM
     seen = inside & ((z <= farthest + _NEAR_MM) & ~(covered & ~np.isin(labels[y, x], _OF_HEAD)))
     by_head = np.isin(labels[y, x], _OF_HEAD)
-    return np.where(~inside, OUTSIDE, np.where(seen, SEEN, np.where(by_head, BEHIND_HEAD, COVERED))).astype(np.uint8)
+    return np.where(~inside, OUTSIDE, np.where(seen, SEEN, np.where(by_head, BEHIND_HEAD, COVERED))).astype(
+        np.uint8
+    )
 
 
 def ibug68_points(template: Template, posed: FloatArray, camera: Camera) -> tuple[FloatArray, FloatArray]:

@@ -80,7 +80,7 @@ void main() {
     f_label = uint(u_labelled ? int(texture(u_labels, v_uv).r * 255.0 + 0.5) : u_label);
 
     float turn = 6.2832 * fract(52.9829 * fract(dot(gl_FragCoord.xy, vec2(0.06711, 0.00584))));
-    float sky = mix(0.35, 1.0, open_sky(turn)) * open;
+    float sky = mix(0.5, 1.0, open_sky(turn)) * open;
     float shadow = key_light(turn);
     vec3 light = vec3(0.0);
 
@@ -129,7 +129,7 @@ void main() {
 
     vec3 wrap = u_kind == SKIN ? vec3(0.42, 0.22, 0.16) : u_kind == EYE ? vec3(0.3) : vec3(0.06);
     // Hollows of skin are reddish; light from below the surface carries red farthest into the shadow.
-    vec3 red = u_kind == SKIN ? vec3(0.30, -0.05, -0.10) : vec3(0.0);
+    vec3 red = u_kind == SKIN ? vec3(0.22, -0.03, -0.06) : vec3(0.0);
     light = albedo * surroundings(n) * sky * (1.0 + (1.0 - sky) * red);
     vec3 reaching = shadow * (1.0 + (1.0 - shadow) * red);
     float sharp = u_kind == SKIN ? mix(10.0, 26.0, u_gloss) : u_kind == EYE ? 300.0 : 30.0;
