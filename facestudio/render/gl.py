@@ -30,14 +30,14 @@ GL: Any = load_gl()
 _POSITION, _NORMAL, _UV, _SURFACE, _COLOUR = range(5)
 
 
-class _Program:
+class Program:
     """A linked shader program that remembers where its uniforms are."""
 
-    def __init__(self, *files: str) -> None:
+    def __init__(self, *files: str, define: str = "") -> None:
         kinds = {".vert": GL.GL_VERTEX_SHADER, ".geom": GL.GL_GEOMETRY_SHADER, ".frag": GL.GL_FRAGMENT_SHADER}
         folder = resources() / "shaders"
         self._id = GL.glCreateProgram()
-        shaders = [self._compile(folder / name, kinds[name[-5:]]) for name in files]
+        shaders = [self._compile(folder / name, kinds[name[-5:]], define) for name in files]
         for shader in shaders:
             GL.glAttachShader(self._id, shader)
         GL.glLinkProgram(self._id)
@@ -48,9 +48,12 @@ class _Program:
         self._locations: dict[str, int] = {}
 
     @staticmethod
-    def _compile(path: Any, kind: Any) -> Any:
+    def _compile(path: Any, kind: Any, define: str) -> Any:
         shader = GL.glCreateShader(kind)
-        GL.glShaderSource(shader, path.read_text(encoding="utf-8"))
+        source = path.read_text(encoding="utf-8")
+        if define:  # after the line that names the version
+            source = source.replace("\n", f"\n#define {define}\n", 1)
+        GL.glShaderSource(shader, source)
         GL.glCompileShader(shader)
         if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):
             raise RuntimeError(f"{path.name} does not compile: {GL.glGetShaderInfoLog(shader)}")
@@ -101,7 +104,7 @@ class HeadRenderer:
     """
 
     def __init__(self) -> None:
-        self._programs: dict[str, _Program] = {}
+        self._programs: dict[str, Program] = {}
         self._mesh: _Buffers | None = None
         self._texture: Any = None
         self._marks: Any = None
@@ -121,10 +124,10 @@ class HeadRenderer:
         if tuple(int(n) for n in version) < (3, 3):
             raise RuntimeError(f"OpenGL {version[0]}.{version[1]} is too old: 3.3 is needed")
         self._programs = {
-            "head": _Program("head.vert", "head.frag"),
-            "lines": _Program("lines.vert", "lines.geom", "lines.frag"),
-            "points": _Program("points.vert", "points.frag"),
-            "background": _Program("background.vert", "background.frag"),
+            "head": Program("head.vert", "head.frag"),
+            "lines": Program("lines.vert", "lines.geom", "lines.frag"),
+            "points": Program("points.vert", "points.frag"),
+            "background": Program("background.vert", "background.frag"),
         }
         self._empty = GL.glGenVertexArrays(1)
 
