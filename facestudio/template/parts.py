@@ -127,7 +127,7 @@ class Parts:
             rim = lining[self.outer[lining]]
             away = self.rings_from(rim, LID_RINGS)
             rings = [np.flatnonzero((away == k) & self.outer) for k in range(LID_RINGS + 1)]
-            ordered = [ring_in_order(t.vertices, ring) for ring in rings]
+            ordered = [ring_in_order(t.vertices, ring.astype(np.int32)) for ring in rings]
             return Lids(
                 eye=eye,
                 socket=lining[~self.outer[lining]].astype(np.int32),

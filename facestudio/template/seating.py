@@ -41,7 +41,7 @@ def _seat(template: Template, vertices: FloatArray, side: int, lids: Lids) -> tu
             [np.column_stack([ray / length[:, None], -away]) / _MARGIN_SIGMA_MM, np.diag(1 / sigma)]
         )
         residual = np.concatenate([(length - state[3] * away) / _MARGIN_SIGMA_MM, (state - prior) / sigma])
-        state = state - np.linalg.lstsq(jacobian, residual, rcond=None)[0]
+        state = (state - np.linalg.lstsq(jacobian, residual, rcond=None)[0]).astype(np.float64)
     return float(state[3]), state[:3]
 
 

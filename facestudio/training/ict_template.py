@@ -90,7 +90,11 @@ def register_ict(
     progress
         Called with 0..1.
     """
-    tell = progress or (lambda _: None)
+
+    def tell(fraction: float) -> None:
+        if progress is not None:
+            progress(fraction)
+
     parts = template_parts(template)
     points = template.ibug68.points(template.vertices)[17:]
     scale, rotation, shift = similarity(source.neutral[source.landmarks68[17:]], points)
@@ -178,7 +182,10 @@ def _ict_lid_rings(source: IctFaceKit, neutral: FloatArray, side: int) -> list[t
     beside = np.asarray((graph @ (~source.in_face).astype(np.float64)) > 0)
     seeds = np.flatnonzero(source.in_face & beside & near)
     away = dijkstra(graph, indices=seeds, unweighted=True, min_only=True, limit=6)
-    return [ring_in_order(neutral, np.flatnonzero((away == k) & source.in_face)) for k in range(6)]
+    return [
+        ring_in_order(neutral, np.flatnonzero((away == k) & source.in_face).astype(np.int32))
+        for k in range(6)
+    ]
 
 
 def _lengths(line: FloatArray) -> FloatArray:
@@ -253,6 +260,7 @@ def _complete(
     spread = _SIGMAS * np.eye(len(modes))
     drawn = np.random.default_rng(0).standard_normal((_TRIALS, len(modes)))
     trials = np.concatenate([spread, -spread, drawn])
+    full_mean, full_modes = mean, modes
     stacked = modes.transpose(1, 0, 2).reshape(len(mean), -1)
     for _ in range(_MOST_ROUNDS):
         completion = Completion(template, known)

@@ -1,4 +1,4 @@
-"""Registration in the space of known heads: the likeliest head that lies on a scan, before the template bends freely."""
+"""Registration in the space of known heads: the likeliest head on a scan, before the template bends freely."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ from facestudio.database.registration.scan import Scan, cleaned, reduced
 from facestudio.database.registration.surface import TargetSurface
 from facestudio.errors import CancelledError
 from facestudio.geometry.folds import folded_quads
-from facestudio.geometry.mesh import closest_points, vertex_normals
+from facestudio.geometry.mesh import vertex_normals
 from facestudio.geometry.procrustes import similarity
 from facestudio.template.completion import Completion
 from facestudio.template.model import PointMap, Template
@@ -41,7 +41,6 @@ _STRETCH = 1.1  # 95th percentile of |log| of edges' stretch
 _LID_WEIGHTS = (0.0, 0.0, 0.15, 0.4)
 _UNFOLD_ROUNDS = 10
 _REACH_MM = 3.0
-_INNER = slice(17, 68)
 
 
 @dataclass(frozen=True)
@@ -237,8 +236,10 @@ def _face_points(
 ) -> tuple[PointMap, FloatArray, FloatArray, bool]:
     """Return points of the template, where they are on the scan, how sure, and whether the scan is inside out."""
     if scan.points68 is not None:
-        where = PointMap(template.ibug68.vertex_ids[_INNER], template.ibug68.weights[_INNER])
-        points = np.asarray(scan.points68[_INNER], dtype=np.float64)
+        # The jaw's points slide along the cheeks' outline: they tell no place.
+        known = 17 + np.flatnonzero(np.isfinite(scan.points68[17:]).all(axis=1))
+        where = PointMap(template.ibug68.vertex_ids[known], template.ibug68.weights[known])
+        points = np.asarray(scan.points68[known], dtype=np.float64)
         return where, points, np.full(len(points), _GIVEN_SIGMA_MM), _inside_out(scan)
     found = find_points(scan, check)
     count = len(found.points)
@@ -254,12 +255,12 @@ def _inside_out(scan: Scan) -> bool:
     """Tell whether the faces near the given points look inwards: away from where the nose points."""
     points = scan.points68
     assert points is not None
-    out = points[30] - 0.5 * (points[36:42].mean(axis=0) + points[42:48].mean(axis=0))
-    out = out - (out @ (points[8] - points[27])) / ((points[8] - points[27]) ** 2).sum() * (points[8] - points[27])
+    nose = np.nanmean(points[27:36], axis=0)
+    around = np.nanmean(points[36:60], axis=0)
+    reach = float(np.nanmax(np.linalg.norm(points[17:] - nose, axis=1)))
     normals = vertex_normals(scan.vertices, scan.triangles)
-    eye_to_eye = float(np.linalg.norm(points[45] - points[36]))
-    near = np.linalg.norm(scan.vertices - points[17:].mean(axis=0), axis=1) < eye_to_eye
-    return bool(near.any() and float((normals[near] @ out).sum()) < 0)
+    near = np.linalg.norm(scan.vertices - nose, axis=1) < reach
+    return bool(near.any() and float((normals[near] @ (nose - around)).sum()) < 0)
 
 
 def _eye_middle(template: Template, where: PointMap, points: FloatArray, side: int) -> FloatArray:

@@ -15,6 +15,7 @@ from facestudio.values import FloatArray, IntArray, read_only
 FORMATS = (".obj", ".ply", ".glb", ".gltf", ".stl", ".off")
 MOST_VERTICES = 150_000
 _FEWEST_TRIANGLES = 200
+FEWEST_POINTS = 20  # of ibug68's 17 to 67
 _SOUND_SHARE = 0.5  # of a mesh that must be left once broken triangles are dropped
 _PART_SHARE = 0.02  # parts with a smaller share of the surface are taken for dust
 
@@ -30,7 +31,7 @@ class Scan:
     triangles
         (M, 3) int32.
     points68
-        (68, 3) float64 ibug68 points in the same unit and frame, or None.
+        (68, 3) float64 ibug68 points in the same unit and frame (NaN where one is not known), or None.
     colours
         (V, 3) float32 sRGB 0..1, or None.
     name
@@ -128,13 +129,21 @@ def cleaned(scan: Scan) -> tuple[Scan, list[str]]:
     notes: list[str] = []
     triangles = scan.triangles
     total = len(triangles)
-    if scan.vertices.ndim != 2 or scan.vertices.shape[1] != 3 or triangles.ndim != 2 or triangles.shape[1] != 3:
+    if (
+        scan.vertices.ndim != 2
+        or scan.vertices.shape[1] != 3
+        or triangles.ndim != 2
+        or triangles.shape[1] != 3
+    ):
         raise UnreadableInputError(f"{scan.name}: vertices and triangles must have three columns")
-    if scan.points68 is not None and (scan.points68.shape != (68, 3) or not np.isfinite(scan.points68).all()):
+    if scan.points68 is not None and (
+        scan.points68.shape != (68, 3)
+        or int(np.isfinite(scan.points68[17:]).all(axis=1).sum()) < FEWEST_POINTS
+    ):
         raise UnreadableInputError(f"{scan.name}: its 68 points are not 68 x 3 numbers")
-    inside = ((triangles >= 0) & (triangles < len(scan.vertices))).all(axis=1)
+    inside = np.asarray(((triangles >= 0) & (triangles < len(scan.vertices))).all(axis=1))
     triangles = triangles[inside]
-    finite = np.isfinite(scan.vertices).all(axis=1)
+    finite = np.asarray(np.isfinite(scan.vertices).all(axis=1))
     triangles = triangles[finite[triangles].all(axis=1)]
     if len(triangles) < total:
         notes.append(f"{total - len(triangles)} triangles with corners that are not numbers were dropped")
@@ -149,8 +158,10 @@ def cleaned(scan: Scan) -> tuple[Scan, list[str]]:
     if len(triangles) < _FEWEST_TRIANGLES:
         raise UnreadableInputError(f"{scan.name}: only {len(triangles)} of {total} triangles have an area")
     count = len(vertices)
-    graph = coo_array((np.ones(2 * len(triangles)), (triangles[:, :2].T.ravel(), triangles[:, 1:].T.ravel())),
-                      shape=(count, count))
+    graph = coo_array(
+        (np.ones(2 * len(triangles)), (triangles[:, :2].T.ravel(), triangles[:, 1:].T.ravel())),
+        shape=(count, count),
+    )
     _, label = connected_components(graph, directed=False)
     share = np.bincount(label[triangles[:, 0]], areas)
     kept = (share >= _PART_SHARE * share.sum())[label[triangles[:, 0]]]
@@ -204,5 +215,7 @@ def reduced(scan: Scan, most: int = MOST_VERTICES) -> tuple[Scan, list[str]]:
     ordered = (ordered[:, 0] * len(unique) + ordered[:, 1]) * len(unique) + ordered[:, 2]
     _, first = np.unique(ordered, return_index=True)
     colours = None if scan.colours is None else mean(np.asarray(scan.colours, dtype=np.float64))
-    small = Scan(mean(scan.vertices), triangles[np.sort(first)].astype(np.int32), scan.points68, colours, scan.name)
+    small = Scan(
+        mean(scan.vertices), triangles[np.sort(first)].astype(np.int32), scan.points68, colours, scan.name
+    )
     return _compact(small), [f"reduced from {count} to {len(unique)} vertices"]

@@ -100,7 +100,7 @@ class TargetSurface:
             triangles=triangles.astype(np.int32),
             barycentric=bary,
             agreement=np.einsum("ij,ij->i", at, normals),
-            on_border=((bary > 1e-3) & self.border[ids]).any(axis=1),
+            on_border=np.asarray(((bary > 1e-3) & self.border[ids]).any(axis=1)),
         )
 
 

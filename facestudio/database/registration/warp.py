@@ -32,7 +32,7 @@ class WarpBasis:
         """Return the design matrix of points (N, 3) mm: (N, C + 4), affine part last, in units of 100 mm."""
         scaled = points / 100.0
         kernel = -cdist(scaled, self.centres / 100.0)
-        return np.hstack([kernel, np.ones((len(points), 1)), scaled])
+        return np.hstack([kernel, np.ones((len(points), 1)), scaled]).astype(np.float64)
 
     def fit(
         self,

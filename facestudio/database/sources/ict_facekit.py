@@ -182,7 +182,7 @@ def _load_folder(path: Path) -> IctFaceKit:
             name = line.split()[1]
         elif line.startswith("f "):
             corners = [int(corner.split("/")[0]) - 1 for corner in line.split()[1:]]
-            faces.append((corners + [-1])[:4])
+            faces.append([*corners, -1][:4])
             material.append(name)
     neutral = _positions(lines)
     modes = sorted(path.glob("identity[0-9]*.obj"))
