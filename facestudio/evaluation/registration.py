@@ -15,10 +15,11 @@ from facestudio.template.parts import REGIONS, template_parts
 from facestudio.values import FloatArray, IntArray
 
 # Held back: points of ibug68, and places that were found by their anatomy on the mean of either mesh.
-HELD_BACK_IBUG = (19, 24, 27, 29, 31, 35, 38, 43, 50, 52, 57)
+HELD_BACK_IBUG = (33, 36, 39, 42, 45, 48, 50, 52, 54, 57)
 _PLACES: tuple[tuple[str, tuple[int, int, float], int], ...] = (
     # name, two template vertices and the share of the first, ICT's vertex
-    ("glabella", (227, 234, 0.5), 1398),
+    ("glabella", (227, 234, 0.5), 2052),
+    ("sellion", (132, 132, 1.0), 1358),
     ("sublabiale", (724, 724, 1.0), 7),
     ("pogonion", (733, 1583, 0.6), 968),
     ("left intertragic notch", (4200, 4200, 1.0), 7154),
