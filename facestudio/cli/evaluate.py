@@ -64,6 +64,9 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="do not tell where the face is: draw the head and look for it",
     )
+    one.add_argument(
+        "--prior", metavar="DATABASE", help="how heads vary, from a head database (default: not told)"
+    )
     one.set_defaults(run=run_registration)
 
     one = own.add_parser(
@@ -108,7 +111,11 @@ def run_registration(args: argparse.Namespace, console: Console) -> int:
     ------
     UnreadableInputError
         If ICT-FaceKit's model cannot be read.
+    ModelError
+        If the database is missing or damaged.
     """
+    from facestudio.database.model import load_database
+    from facestudio.database.registration.prior import prior_of
     from facestudio.database.sources.ict_facekit import load_ict
     from facestudio.evaluation.registration import evaluate_registration
     from facestudio.template.model import load_template
@@ -119,6 +126,7 @@ def run_registration(args: argparse.Namespace, console: Console) -> int:
         args.count,
         args.seed,
         given_points=not args.find_points,
+        prior=prior_of(load_database(args.prior)) if args.prior else None,
         progress=console.progress,
     )
     console.result(f"{report.heads} heads, {report.accepted} accepted; mm")

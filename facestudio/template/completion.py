@@ -1,6 +1,5 @@
 """What a scan does not show: positions or displacements of vertices completed smoothly over the template's mesh."""
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -8,10 +7,12 @@ from scipy.sparse import coo_array, csc_array, csr_array, diags_array
 from scipy.sparse.linalg import splu
 
 from facestudio.template.model import Template
-from facestudio.template.parts import template_parts
-from facestudio.values import BoolArray, FloatArray, IntArray
+from facestudio.template.parts import Parts, template_parts
+from facestudio.values import FloatArray, IntArray
 
+KNOWN = 1e4
 _LEAST_EDGE_MM = 0.2
+_YIELD, _FREE, _RINGS = 0.02, 5e-3, 3
 
 
 def laplacian(template: Template) -> csr_array:
@@ -42,25 +43,42 @@ class Completion:
     ----------
     template
         The template.
-    known
-        (V,): where fields are known. Teeth, tongue and eyeballs hang on nothing: they are left alone.
+    weights
+        (V,): how well a field is known at each vertex, against the bending energy: KNOWN where it must be met, 0
+        where nothing is known. Teeth, tongue and eyeballs hang on nothing: they are left alone.
     """
 
-    def __init__(self, template: Template, known: BoolArray) -> None:
-        inside = np.zeros(len(known), dtype=np.bool_)
-        inside[template.material_vertices("skin", "mouth")] = True
-        self.known: IntArray = np.flatnonzero(inside & known).astype(np.int32)
-        self.unknown: IntArray = np.flatnonzero(inside & ~known).astype(np.int32)
-        self._energy = bending_energy(template)
-
-    @cached_property
-    def _solver(self) -> Any:
-        return splu(csc_array(self._energy[self.unknown][:, self.unknown]))
+    def __init__(self, template: Template, weights: FloatArray) -> None:
+        self._ids = template.material_vertices("skin", "mouth")
+        self._weights = weights[self._ids]
+        energy = bending_energy(template)[self._ids][:, self._ids]
+        self._solver: Any = splu(csc_array(energy + diags_array(self._weights + 1e-9)))
 
     def fill(self, field: FloatArray) -> FloatArray:
-        """Return a field (V, C) with its unknown rows completed."""
+        """Return a field (V, C) completed; where it is known well, it is met to a thousandth."""
         out = np.array(field, dtype=np.float64)
-        if len(self.unknown):
-            right = self._energy[self.unknown][:, self.known] @ out[self.known]
-            out[self.unknown] = self._solver.solve(-np.asarray(right))
+        out[self._ids] = self._solver.solve(self._weights[:, None] * out[self._ids])
         return out
+
+
+def yielding(parts: Parts, weights: FloatArray, folded: IntArray) -> FloatArray:
+    """Return weights (V,) lowered where quads are folded, so that the next completion is smoother there.
+
+    Parameters
+    ----------
+    parts
+        Of the template.
+    weights
+        (V,) of the last completion.
+    folded
+        (Q, 4) quads that it left folded.
+    """
+    culprits = np.zeros(len(weights), dtype=np.bool_)
+    culprits[folded] = True
+    culprits |= culprits[parts.template.mirror]
+    for _ in range(_RINGS):
+        if (weights[culprits] > _FREE).any():
+            break
+        # They follow their surroundings already: those are what is wrong.
+        culprits |= np.asarray(parts.graph @ culprits.astype(np.float64)) > 0
+    return np.where(culprits, weights * _YIELD, weights)

@@ -12,7 +12,7 @@ from facestudio.database.sources.ict_facekit import IctFaceKit
 from facestudio.geometry.folds import folded_quads
 from facestudio.geometry.mesh import vertex_normals
 from facestudio.geometry.procrustes import similarity
-from facestudio.template.completion import Completion
+from facestudio.template.completion import KNOWN, Completion, yielding
 from facestudio.template.model import PointMap, Template
 from facestudio.template.parts import Parts, ring_in_order, template_parts
 from facestudio.template.seating import close_neck, seat_eyeballs
@@ -22,8 +22,7 @@ _FLIP = np.array([-1.0, 1.0, 1.0])
 _NECK_MM = -95.0  # heads are aligned by what lies above this height
 _REACH_MM = 1.0  # a vertex this near to ICT's surface is taken to lie on it
 _SIGMAS = 3.0  # modes must not fold the mesh up to here
-_MOST_ROUNDS = 12
-_FOLD_RINGS = 3
+_MOST_ROUNDS = 20
 _TRIALS = 100  # heads drawn at random that must not fold either
 _POINT_SIGMA_MM = 0.8
 # Of ibug68: nose tip, the nose's base, eyes and mouth. ICT has the bridge's upper points 6 mm lower than the photos
@@ -257,16 +256,16 @@ def _complete(
     covered
         (V,).
     """
-    known = covered.copy()
-    cap = template_parts(template).cap
-    quads = template.quads[~np.isin(template.quads, cap).any(axis=1)]
+    weights = np.where(covered, KNOWN, 0.0)
+    parts = template_parts(template)
+    quads = template.quads[~np.isin(template.quads, parts.cap).any(axis=1)]
     spread = _SIGMAS * np.eye(len(modes))
     drawn = np.random.default_rng(0).standard_normal((_TRIALS, len(modes)))
     trials = np.concatenate([spread, -spread, drawn])
     full_mean, full_modes = mean, modes
     stacked = modes.transpose(1, 0, 2).reshape(len(mean), -1)
     for _ in range(_MOST_ROUNDS):
-        completion = Completion(template, known)
+        completion = Completion(template, weights)
         full_mean = rest + completion.fill(mean - rest)
         full_modes = completion.fill(stacked).reshape(len(mean), -1, 3).transpose(1, 0, 2)
         full_mean, full_modes = _with_eyes_and_cap(template, full_mean, full_modes)
@@ -274,18 +273,10 @@ def _complete(
         folded = folded_quads(full_mean, quads)
         for coefficients in trials:
             folded |= folded_quads(full_mean + (coefficients @ flat).reshape(-1, 3), quads)
-        culprits = np.zeros(len(mean), dtype=np.bool_)
-        culprits[quads[folded]] = True
-        culprits |= culprits[template.mirror]
         if not folded.any():
             break
-        # Where all corners are free already, the surroundings are what is wrong.
-        for _ in range(_FOLD_RINGS):
-            if (culprits & known).any():
-                break
-            culprits |= np.asarray(template_parts(template).graph @ culprits.astype(np.float64)) > 0
-        known &= ~culprits
-    return full_mean, full_modes, known
+        weights = yielding(parts, weights, quads[folded])
+    return full_mean, full_modes, weights >= KNOWN
 
 
 def _with_teeth(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from facestudio.database.model import HeadDatabase
 from facestudio.database.registration.nonrigid import Anchors, kept, outer_quads
 from facestudio.database.registration.surface import TargetSurface
 from facestudio.geometry.camera import rotation_matrix
@@ -13,6 +14,7 @@ from facestudio.template.model import Template
 from facestudio.values import FloatArray, read_only
 
 _STEPS = 14
+_MODES = 60
 _REACH_MM = (25.0, 6.0)
 _AGREEMENT = (0.4, 0.6)
 _SURFACE_SIGMA_MM = (6.0, 1.0)
@@ -39,6 +41,11 @@ class ShapePrior:
     def __post_init__(self) -> None:
         object.__setattr__(self, "mean", read_only(self.mean, np.float64))
         object.__setattr__(self, "modes", read_only(self.modes, np.float64))
+
+
+def prior_of(database: HeadDatabase) -> ShapePrior:
+    """Return how the heads of a database vary: its mean and its strongest modes."""
+    return ShapePrior(database.mean, database.basis[:_MODES].astype(np.float64))
 
 
 def fit_prior(

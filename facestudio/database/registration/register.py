@@ -21,7 +21,7 @@ from facestudio.errors import CancelledError
 from facestudio.geometry.folds import folded_quads
 from facestudio.geometry.mesh import vertex_normals
 from facestudio.geometry.procrustes import similarity
-from facestudio.template.completion import Completion
+from facestudio.template.completion import KNOWN, Completion, yielding
 from facestudio.template.model import PointMap, Template
 from facestudio.template.parts import REGIONS, Parts, template_parts
 from facestudio.template.seating import close_neck, seat_eyeballs
@@ -41,8 +41,9 @@ _FACE_SEEN = 0.55
 _FACE_MEDIAN_MM, _FACE_P95_MM = 0.8, 3.0
 _STRETCH = 1.1  # 95th percentile of |log| of edges' stretch
 _LID_WEIGHTS = (0.0, 0.0, 0.15, 0.4)
-_UNFOLD_ROUNDS = 10
+_UNFOLD_ROUNDS = 14
 _REACH_MM = 3.0
+_SOFT = 0.3  # weight of vertices that only lean on the scan
 
 
 @dataclass(frozen=True)
@@ -303,24 +304,17 @@ def _finish(
     seen = kept(found, _REACH_MM, 0.5) & (weights > 0)
     on_it = seen & (weights >= 1.0)
     placed = np.where(on_it[:, None], found.points, bent)
-    known = on_it.copy()
-    cap = parts.cap
-    quads = template.quads[~np.isin(template.quads, cap).any(axis=1)]
+    held = np.where(on_it, KNOWN, np.where(seen, _SOFT * weights, 0.0))
+    quads = template.quads[~np.isin(template.quads, parts.cap).any(axis=1)]
     head = bent
     for _ in range(_UNFOLD_ROUNDS):
-        filled = coarse + Completion(template, known).fill(placed - coarse)
+        filled = coarse + Completion(template, held).fill(placed - coarse)
         # Teeth, tongue and eyeballs hang on nothing: they come with the smooth warp.
         head = close_neck(template, seat_eyeballs(template, filled))
         folded = folded_quads(head, quads)
         if not folded.any():
             break
-        culprits = np.zeros(len(head), dtype=np.bool_)
-        culprits[quads[folded]] = True
-        if not (culprits & known).any():
-            culprits |= np.asarray(parts.graph @ culprits.astype(np.float64)) > 0
-        if not (culprits & known).any():
-            break
-        known &= ~culprits
+        held = yielding(parts, held, quads[folded])
     return head, seen
 
 
