@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from facestudio.errors import NoFaceError
 from facestudio.geometry.camera import project, rotation_matrix, view_camera
 from facestudio.geometry.mesh import face_area_vectors
 from facestudio.geometry.raster import rasterise
-from facestudio.landmarks.detector import detect_faces
+from facestudio.landmarks.detector import search_faces
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.render.lighting import Style
 from facestudio.render.offscreen import OffscreenRenderer
@@ -22,7 +21,7 @@ _SEARCH_PX, _LOOK_PX = 320, 640
 _RADIUS_MM = 140.0  # size to which a scan is brought for drawing: its unit is not known yet
 _FOCAL, _DISTANCE_MM = 2.6, 1000.0
 _YAWS = (-30.0, -15.0, 0.0, 15.0, 30.0)
-_SURE = 0.75
+_SURE, _VERY_SURE = 0.75, 0.92
 _SKIN_POINTS = 468
 _ZOOMS = (1.0, 2.0)
 _FEWEST_VIEWS = 2
@@ -52,19 +51,13 @@ class FoundPoints:
     inward: bool
 
 
-def _upright_rotations() -> list[FloatArray]:
-    """Return the 24 rotations that bring axes onto axes, the usual ones first."""
-    turns = [
-        rotation_matrix(np.array(v) * np.pi / 2)
-        for v in product((0, 1, 2, 3), repeat=3)
-        if sum(map(bool, v)) < 2
+def _facings() -> list[FloatArray]:
+    """Return six rotations that turn each axis of a scan towards the camera, the usual one first."""
+    quarter = np.pi / 2
+    turns = [(0, 0), (-1, 0), (1, 0), (0, 1), (0, -1), (0, 2)]  # about X, about Y
+    return [
+        np.rint(rotation_matrix((x * quarter, 0, 0)) @ rotation_matrix((0, y * quarter, 0))) for x, y in turns
     ]
-    found: list[FloatArray] = []
-    for a, b in product(turns, turns):
-        turn = np.rint(a @ b)
-        if not any((turn == other).all() for other in found):
-            found.append(turn)
-    return found
 
 
 def find_points(scan: Scan, cancelled: Callable[[], None] | None = None) -> FoundPoints:
@@ -122,19 +115,20 @@ def _picture(renderer: OffscreenRenderer, camera: Camera, coloured: bool) -> Pho
 def _front(
     renderer: OffscreenRenderer, scan: Scan, scaled: FloatArray, check: Callable[[], None]
 ) -> FloatArray:
-    """Return the rotation in which the detector is surest of a face."""
+    """Return the rotation that shows the detector a face, upright; it may be tilted as much as it likes."""
     best, surest = np.eye(3), 0.0
-    rotations = _upright_rotations()
     for zoom in _ZOOMS:
-        for number, rotation in enumerate(rotations):
+        for facing in _facings():
             check()
-            renderer.set_mesh(_mesh(scaled @ rotation.T, scan))
-            faces = detect_faces(_picture(renderer, _camera(_SEARCH_PX, zoom), scan.colours is not None))
-            score = max((float(face.box.score) for face in faces), default=0.0)
-            # Upright and sideways views of a face both raise the detector's score: the straight one is surest.
-            if score > surest + 0.02:
-                best, surest = rotation, score
-            if number == 0 and surest > 0.9:
+            renderer.set_mesh(_mesh(scaled @ facing.T, scan))
+            photo = _picture(renderer, _camera(_SEARCH_PX, zoom), scan.colours is not None)
+            for face in next(search_faces(photo)):
+                if face.box.score > surest:
+                    surest = face.box.score
+                    right, left = face.keypoints[:2]
+                    tilt = float(np.arctan2(left[1] - right[1], left[0] - right[0]))
+                    best = rotation_matrix((0, 0, tilt)) @ facing
+            if surest > _VERY_SURE:
                 return best
         if surest > _SURE:
             return best

@@ -39,6 +39,7 @@ _LOOSE = {**dict.fromkeys(range(17, 30), 6.0), **dict.fromkeys((31, 32, 34, 35),
 _FOUND_SIGMA_MM = 40.0
 _FACE_SEEN = 0.55
 _FACE_MEDIAN_MM, _FACE_P95_MM = 0.8, 3.0
+_NOSE_SHARE = 0.45  # of the rest head's nose
 _STRETCH = 1.1  # 95th percentile of |log| of edges' stretch
 _LID_WEIGHTS = (0.0, 0.0, 0.15, 0.4)
 _UNFOLD_ROUNDS = 14
@@ -359,6 +360,11 @@ def _doubts(
         return f"half of the face is more than {face.median_mm:.1f} mm from the scan"
     if not face.p95_mm <= _FACE_P95_MM:
         return f"a twentieth of the face is more than {face.p95_mm:.1f} mm from the scan"
+    points = template.ibug68.points(head)
+    nose = _outstanding(points, points[30])
+    rest = template.ibug68.points(template.vertices)
+    if not nose > _NOSE_SHARE * _outstanding(rest, rest[30]):
+        return "there is no nose where a face has it"
     edges = parts.edges[(parts.region[parts.edges] == REGIONS.index("face")).all(axis=1)]
     before = np.linalg.norm(template.vertices[edges[:, 0]] - template.vertices[edges[:, 1]], axis=1)
     after = np.linalg.norm(head[edges[:, 0]] - head[edges[:, 1]], axis=1)
@@ -366,6 +372,15 @@ def _doubts(
     if stretch > _STRETCH:
         return f"the template had to be stretched {np.exp(stretch):.1f} times: this is no human face"
     return ""
+
+
+def _outstanding(points: FloatArray, point: FloatArray) -> float:
+    """Return how far a point stands out from the plane of the eyes' and the mouth's corners, ibug68 points, mm."""
+    plane = points[[36, 45, 48, 54]]
+    middle = plane.mean(axis=0)
+    normal = np.linalg.svd(plane - middle)[2][2]
+    away = points[27] + points[33] - 2 * middle
+    return float((point - middle) @ normal * np.sign(normal @ away))
 
 
 def _rejected(template: Template, parts: Parts, reason: str, notes: list[str]) -> Registration:
