@@ -210,12 +210,6 @@ def reduced(scan: Scan, most: int = MOST_VERTICES) -> tuple[Scan, list[str]]:
         & (triangles[:, 2] != triangles[:, 0])
     )
     triangles = triangles[real]
-    # The same three cells are joined once: of several triangles between them the first stays.
-    ordered = np.sort(triangles, axis=1)
-    ordered = (ordered[:, 0] * len(unique) + ordered[:, 1]) * len(unique) + ordered[:, 2]
-    _, first = np.unique(ordered, return_index=True)
     colours = None if scan.colours is None else mean(np.asarray(scan.colours, dtype=np.float64))
-    small = Scan(
-        mean(scan.vertices), triangles[np.sort(first)].astype(np.int32), scan.points68, colours, scan.name
-    )
+    small = Scan(mean(scan.vertices), triangles.astype(np.int32), scan.points68, colours, scan.name)
     return _compact(small), [f"reduced from {count} to {len(unique)} vertices"]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial import KDTree
 
-from facestudio.geometry.mesh import barycentric_of_closest, normalised, open_edges, vertex_normals
+from facestudio.geometry.mesh import barycentric_of_closest, normalised, vertex_normals
 from facestudio.values import BoolArray, FloatArray, IntArray, read_only
 
 _CANDIDATES = 6  # vertices whose triangles are tried for each point
@@ -69,7 +69,7 @@ class TargetSurface:
         self._tree: Any = KDTree(places)
         self._incident = _incident_triangles(self.triangles, len(self.vertices))
         self.border = np.zeros(len(self.vertices), dtype=np.bool_)
-        self.border[open_edges(self.triangles).ravel()] = True
+        self.border[_border_edges(self.triangles, len(self.vertices)).ravel()] = True
 
     def match(self, points: FloatArray, normals: FloatArray) -> Matches:
         """Return the places of the surface nearest to points (N, 3) mm with outward normals (N, 3)."""
@@ -102,6 +102,17 @@ class TargetSurface:
             agreement=np.einsum("ij,ij->i", at, normals),
             on_border=np.asarray(((bary > 1e-3) & self.border[ids]).any(axis=1)),
         )
+
+
+def _border_edges(triangles: IntArray, count: int) -> IntArray:
+    """Return the sides that an odd number of triangles has, (B, 2).
+
+    Where a scan was reduced, sheets touch: sides with four triangles are no border.
+    """
+    sides = np.sort(np.stack([triangles, np.roll(triangles, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
+    keys, uses = np.unique(sides[:, 0].astype(np.int64) * count + sides[:, 1], return_counts=True)
+    once = keys[uses % 2 == 1]
+    return np.stack([once // count, once % count], axis=1).astype(np.int32)
 
 
 def _incident_triangles(triangles: IntArray, count: int) -> IntArray:

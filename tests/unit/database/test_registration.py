@@ -238,6 +238,18 @@ def test_millions_of_triangles_become_few() -> None:
     assert small.triangles.max() < len(small.vertices)
 
 
+def test_a_reduced_scan_is_no_worse() -> None:
+    head = truth()
+    fine = scan_of(head)
+    small, _ = reduced(fine, most=6000)
+    assert not TargetSurface(small.vertices, small.triangles).border[small.vertices[:, 1] > 45].any()
+    result = register_scan(
+        TEMPLATE, small, schedule=replace(QUICK, coarse=QUICK.coarse[:2], fine=QUICK.fine[:2])
+    )
+    assert result.accepted, result.reason
+    assert result.residuals["face"].seen > 0.75
+
+
 def test_mesh_files_are_read_and_others_refused(tmp_path: Path) -> None:
     box = trimesh.creation.box((1, 2, 3))
     for ending in (".obj", ".ply", ".stl", ".glb"):
