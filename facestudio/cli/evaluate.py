@@ -64,9 +64,7 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="do not tell where the face is: draw the head and look for it",
     )
-    one.add_argument(
-        "--prior", metavar="DATABASE", help="how heads vary, from a head database (default: not told)"
-    )
+    one.add_argument("--prior", action="store_true", help="start from the likeliest head of the ShapeModel")
     one.set_defaults(run=run_registration)
 
     one = own.add_parser(
@@ -112,10 +110,10 @@ def run_registration(args: argparse.Namespace, console: Console) -> int:
     UnreadableInputError
         If ICT-FaceKit's model cannot be read.
     ModelError
-        If the database is missing or damaged.
+        If the ShapeModel is missing or damaged.
     """
-    from facestudio.database.model import load_database
     from facestudio.database.registration.prior import prior_of
+    from facestudio.database.shape_model import load_shape_model
     from facestudio.database.sources.ict_facekit import load_ict
     from facestudio.evaluation.registration import evaluate_registration
     from facestudio.template.model import load_template
@@ -126,7 +124,7 @@ def run_registration(args: argparse.Namespace, console: Console) -> int:
         args.count,
         args.seed,
         given_points=not args.find_points,
-        prior=prior_of(load_database(args.prior)) if args.prior else None,
+        prior=prior_of(load_shape_model()) if args.prior else None,
         progress=console.progress,
     )
     console.result(f"{report.heads} heads, {report.accepted} accepted; mm")

@@ -12,7 +12,7 @@ from facestudio.values import FloatArray, IntArray
 
 KNOWN = 1e4
 _LEAST_EDGE_MM = 0.2
-_YIELD, _FREE, _RINGS = 0.02, 5e-3, 6
+_YIELD, _FREE, _RINGS = 0.02, 5e-3, 3
 
 
 def laplacian(template: Template) -> csr_array:

@@ -31,6 +31,7 @@ _STIFFNESS = 0.2  # pull of the local map to the head's size, where a neighbourh
 _BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 _EDGE = 2  # ring of a lid whose edges meet
 _OVERLAP_MM = 0.1
+_AJAR_MM = 0.4
 _CLEARANCE_MM = (0.0, 0.2, 0.7, 1.4, 1.7)  # skin in front of the eyeball: lid rings from the rim outwards
 _SLID_MM = 3.0  # skin that moves this far slides over the eyeball
 _HIDDEN = 0.985  # of the eyeball's radius
@@ -50,7 +51,7 @@ class _Blink:
     shape
         Row of the expression.
     upper, lower
-        Vertices of the lids' edges, from the inner to the outer corner (both hold the corners).
+        Rows of `area`: the lids' edges, from the inner to the outer corner (both hold the corners).
     area
         (A,) int32: the lids, the skin around them and the socket's lining.
     spread
@@ -174,8 +175,8 @@ def _blink_of(template: Template, side: int, shape: int) -> _Blink:
     return _Blink(
         shape=shape,
         calm=calm.astype(np.float32),
-        upper=ring[: outer + 1],
-        lower=np.append(ring[0], ring[outer:][::-1]).astype(np.int32),
+        upper=np.searchsorted(area, ring[: outer + 1]).astype(np.int32),
+        lower=np.searchsorted(area, np.append(ring[0], ring[outer:][::-1])).astype(np.int32),
         area=area,
         spread=spread[:, 1:outer],
         clearance=clearance,
@@ -189,12 +190,8 @@ def _blink_of(template: Template, side: int, shape: int) -> _Blink:
 def _close(template: Template, vertices: FloatArray, delta: Float32Array, blink: _Blink, side: int) -> None:
     """Change a blink (V, 3) mm in place so that the edges of the lids just meet."""
     delta[blink.area] *= blink.calm[:, None]
-    lower = vertices[blink.lower] + delta[blink.lower]
-    upper = vertices[blink.upper[1:-1]] + delta[blink.upper[1:-1]]
-    order = np.argsort(lower[:, 0])
-    missing = np.interp(upper[:, 0], lower[order, 0], lower[order, 1]) - _OVERLAP_MM - upper[:, 1]
     closed = vertices[blink.area] + delta[blink.area]
-    closed[:, 1] += blink.spread @ missing
+    closed[:, 1] += blink.spread @ _missing(closed, blink)
     centre, radius = eyeball_of(template, vertices, side)
     ray = closed - centre
     length = np.linalg.norm(ray, axis=1)
@@ -209,7 +206,17 @@ def _close(template: Template, vertices: FloatArray, delta: Float32Array, blink:
     before = vertices[blink.area]
     rest = np.linalg.norm(before[blink.lining] - centre, axis=1)
     closed[blink.lining] = held_inside(closed[blink.lining], centre, np.clip(rest, _HIDDEN * back, back))
-    delta[blink.area] = _unfolded(before, closed - before, blink)
+    closed = before + _unfolded(before, closed - before, blink)
+    # What sliding and unfolding have opened again; a little may stay open rather than fold.
+    closed[:, 1] += blink.spread @ np.minimum(_missing(closed, blink) + _OVERLAP_MM + _AJAR_MM, 0.0)
+    delta[blink.area] = closed - before
+
+
+def _missing(closed: FloatArray, blink: _Blink) -> FloatArray:
+    """Return how much the upper edge's inner vertices must rise (negative: sink) to meet the lower edge, (U,) mm."""
+    lower, upper = closed[blink.lower], closed[blink.upper[1:-1]]
+    order = np.argsort(lower[:, 0])
+    return np.interp(upper[:, 0], lower[order, 0], lower[order, 1]) - _OVERLAP_MM - upper[:, 1]
 
 
 def _unfolded(before: FloatArray, move: FloatArray, blink: _Blink) -> FloatArray:

@@ -22,7 +22,7 @@ _FLIP = np.array([-1.0, 1.0, 1.0])
 _NECK_MM = -95.0  # heads are aligned by what lies above this height
 _REACH_MM = 1.0  # a vertex this near to ICT's surface is taken to lie on it
 _SIGMAS = 3.0  # modes must not fold the mesh up to here
-_MOST_ROUNDS = 24
+_MOST_ROUNDS = 20
 _TRIALS = 100  # heads drawn at random that must not fold either
 _POINT_SIGMA_MM = 0.8
 # Of ibug68: nose tip, the nose's base, eyes and mouth. ICT has the bridge's upper points 6 mm lower than the photos

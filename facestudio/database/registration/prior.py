@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facestudio.database.model import HeadDatabase
 from facestudio.database.registration.nonrigid import Anchors, kept, outer_quads
 from facestudio.database.registration.surface import TargetSurface
+from facestudio.database.shape_model import ShapeModel
 from facestudio.geometry.camera import rotation_matrix
 from facestudio.geometry.mesh import vertex_normals
 from facestudio.template.model import Template
@@ -43,9 +43,9 @@ class ShapePrior:
         object.__setattr__(self, "modes", read_only(self.modes, np.float64))
 
 
-def prior_of(database: HeadDatabase) -> ShapePrior:
-    """Return how the heads of a database vary: its mean and its strongest modes."""
-    return ShapePrior(database.mean, database.basis[:_MODES].astype(np.float64))
+def prior_of(model: ShapeModel) -> ShapePrior:
+    """Return how heads vary by the ShapeModel: its mean and its strongest modes."""
+    return ShapePrior(model.mean, model.basis[:_MODES].astype(np.float64))
 
 
 def fit_prior(

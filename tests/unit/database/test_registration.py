@@ -10,10 +10,11 @@ import trimesh
 
 from facestudio.database.model import load_database
 from facestudio.database.registration.nonrigid import Schedule
-from facestudio.database.registration.prior import ShapePrior
+from facestudio.database.registration.prior import prior_of
 from facestudio.database.registration.register import UNITS, Registration, register_scan
 from facestudio.database.registration.scan import Scan, cleaned, load_scan, reduced
 from facestudio.database.registration.surface import TargetSurface
+from facestudio.database.shape_model import load_shape_model
 from facestudio.errors import CancelledError, NoFaceError, UnreadableInputError
 from facestudio.geometry.folds import folded_quads
 from facestudio.geometry.mesh import triangulate, vertex_normals
@@ -30,7 +31,7 @@ QUICK = Schedule(
 
 
 def truth(number: int = 3) -> np.ndarray:
-    return load_database("starter").vertices(number)
+    return load_database().vertices(number)
 
 
 def shuffled_skin(vertices: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -84,9 +85,7 @@ def test_the_same_scan_gives_the_same_result(registered: tuple[np.ndarray, Regis
 
 def test_a_prior_brings_correspondence(registered: tuple[np.ndarray, Registration]) -> None:
     head, plain = registered
-    database = load_database("starter").without(load_database("starter").ids[3])
-    prior = ShapePrior(database.mean, database.basis[:40].astype(np.float64))
-    result = register_scan(TEMPLATE, scan_of(head), prior=prior, schedule=QUICK)
+    result = register_scan(TEMPLATE, scan_of(head), prior=prior_of(load_shape_model()), schedule=QUICK)
     face = PARTS.region == REGIONS.index("face")
     assert result.accepted
     assert np.median(errors(result, head)[face]) < 0.7 * np.median(errors(plain, head)[face])

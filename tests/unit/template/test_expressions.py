@@ -28,8 +28,8 @@ def opening(vertices: np.ndarray, side: int) -> float:
 
 
 def heads() -> list[np.ndarray]:
-    database = load_database("starter")
-    return [TEMPLATE.vertices, *(database.vertices(k) for k in range(0, len(database), 60))]
+    database = load_database()
+    return [TEMPLATE.vertices, *(database.vertices(k) for k in range(0, len(database), 100))]
 
 
 def test_the_rest_head_keeps_its_shapes() -> None:
