@@ -146,7 +146,9 @@ def run_build(args: argparse.Namespace, console: Console) -> int:
     WriteError
         If there is such a database already, or it cannot be written.
     """
-    from facestudio.database.model import FILE_NAME, database_folders, load_database
+    from facestudio.database.model import FILE_NAME, database_folders, load_database, load_database_file
+    from facestudio.database.projections import FILE_NAME as PROJECTIONS
+    from facestudio.database.projections import load_projections, render_projections, save_projections
     from facestudio.database.sources.makehuman import MakeHumanSource
     from facestudio.paths import user_data
     from facestudio.template.model import load_template
@@ -164,11 +166,18 @@ def run_build(args: argparse.Namespace, console: Console) -> int:
     console.progress(0.2, f"drawing {args.heads} heads")
     make_folder(folder)
     try:
-        skins = load_database().skins
-        build_starter_database(source, load_template(), cut, skins, args.heads, args.seed, folder)
+        build_starter_database(source, load_template(), cut, args.heads, args.seed, folder)
+        console.progress(0.6, "drawing their frontal projections")
+        built = load_database_file(folder / FILE_NAME)
+        pictures = render_projections(
+            built,
+            progress=lambda share: console.progress(0.6 + 0.4 * share, "drawing their frontal projections"),
+        )
+        save_projections(folder / PROJECTIONS, pictures, built)
     except OSError as error:
         raise WriteError(f"{folder / FILE_NAME} cannot be written: {error.strerror or error}") from error
     load_database.cache_clear()
+    load_projections.cache_clear()
     summary = _summary(load_database(args.name))
     console.result(str(folder))
     console.document({**summary, "folder": folder})

@@ -17,27 +17,29 @@ from facestudio.render.lighting import (
     LIGHTINGS,
     LOOKS,
     WIRE_COLOUR,
-    WRAP,
     Lighting,
     light_directions,
+    wrap_of,
 )
 from facestudio.render.scene import HIDDEN_OPACITY, MARK_LIFT_MM, Background, Marks, Mode, RenderMesh
 from facestudio.values import ByteArray, Float32Array, IntArray
 
 GL: Any = load_gl()
 
+_SOURCES = (0, 1, 2, 3)  # of a surface's colour, as in head.frag
+_SHOW_NORMALS = 3
 # Vertex attributes, as in head.vert.
 _POSITION, _NORMAL, _UV, _SURFACE, _COLOUR = range(5)
 
 
 class _Program:
-    """A linked shader program that remembers where its uniforms are."""
+    """A linked shader program that remembers where its uniforms are; `source` is put into its text as SOURCE."""
 
-    def __init__(self, *files: str) -> None:
+    def __init__(self, *files: str, source: int | None = None) -> None:
         kinds = {".vert": GL.GL_VERTEX_SHADER, ".geom": GL.GL_GEOMETRY_SHADER, ".frag": GL.GL_FRAGMENT_SHADER}
         folder = resources() / "shaders"
         self._id = GL.glCreateProgram()
-        shaders = [self._compile(folder / name, kinds[name[-5:]]) for name in files]
+        shaders = [self._compile(folder / name, kinds[name[-5:]], source) for name in files]
         for shader in shaders:
             GL.glAttachShader(self._id, shader)
         GL.glLinkProgram(self._id)
@@ -48,9 +50,13 @@ class _Program:
         self._locations: dict[str, int] = {}
 
     @staticmethod
-    def _compile(path: Any, kind: Any) -> Any:
+    def _compile(path: Any, kind: Any, source: int | None) -> Any:
         shader = GL.glCreateShader(kind)
-        GL.glShaderSource(shader, path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if source is not None:
+            version, rest = text.split("\n", 1)
+            text = f"{version}\n#define SOURCE {source}\n{rest}"
+        GL.glShaderSource(shader, text)
         GL.glCompileShader(shader)
         if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):
             raise RuntimeError(f"{path.name} does not compile: {GL.glGetShaderInfoLog(shader)}")
@@ -92,6 +98,7 @@ class _Buffers:
     corners: int = 0
     line_ends: int = 0
     has_colours: bool = False
+    closed: bool = False
 
 
 class HeadRenderer:
@@ -121,7 +128,7 @@ class HeadRenderer:
         if tuple(int(n) for n in version) < (3, 3):
             raise RuntimeError(f"OpenGL {version[0]}.{version[1]} is too old: 3.3 is needed")
         self._programs = {
-            "head": _Program("head.vert", "head.frag"),
+            **{f"head{k}": _Program("head.vert", "head.frag", source=k) for k in _SOURCES},
             "lines": _Program("lines.vert", "lines.geom", "lines.frag"),
             "points": _Program("points.vert", "points.frag"),
             "background": _Program("background.vert", "background.frag"),
@@ -132,7 +139,7 @@ class HeadRenderer:
         """Replace the mesh."""
         self._release_mesh()
         data = _Buffers(surface=GL.glGenVertexArrays(1), lines=GL.glGenVertexArrays(1))
-        data.vertices = len(mesh.positions)
+        data.vertices, data.closed = len(mesh.positions), mesh.closed
         data.corners, data.line_ends = mesh.triangles.size, mesh.edges.size
         surface = np.stack([mesh.gloss, mesh.occlusion], axis=1)
         GL.glBindVertexArray(data.surface)
@@ -284,12 +291,13 @@ class HeadRenderer:
         if lighting.lights:
             lamp_uniforms["light_direction"] = lamps
             lamp_uniforms["light_colour"] = np.array([light.colour for light in lighting.lights])
-        self._programs["head"].use(
+        if mode == "normals":
+            source = _SHOW_NORMALS
+        scale, offset = wrap_of(look)
+        self._programs[f"head{source}"].use(
             view=view,
             projection=projection,
             texture=0,
-            source=source,
-            normals=mode == "normals",
             albedo=look.albedo,
             scatter=look.scatter,
             shine=look.shine,
@@ -298,7 +306,9 @@ class HeadRenderer:
             sky=lighting.sky,
             ground=lighting.ground,
             light_count=len(lighting.lights),
-            wrap=WRAP,
+            sheen=lighting.sheen,
+            wrap_scale=scale,
+            wrap_offset=offset,
             shoulder=lighting.shoulder,
             occlusion=lighting.occlusion,
             deepest=DEEPEST,
@@ -309,8 +319,14 @@ class HeadRenderer:
             # Push the surface back a little, so that its own lines lie on top of it.
             GL.glEnable(GL.GL_POLYGON_OFFSET_FILL)
             GL.glPolygonOffset(1.5, 4.0)
+        if mesh.closed:
+            # No inside can be seen: software OpenGL is a third faster without it.
+            GL.glEnable(GL.GL_CULL_FACE)
+            GL.glCullFace(GL.GL_BACK)
+            GL.glFrontFace(GL.GL_CCW)
         GL.glBindVertexArray(mesh.surface)
         GL.glDrawElements(GL.GL_TRIANGLES, mesh.corners, GL.GL_UNSIGNED_INT, None)
+        GL.glDisable(GL.GL_CULL_FACE)
         GL.glDisable(GL.GL_POLYGON_OFFSET_FILL)
         GL.glBindTexture(GL.GL_TEXTURE_2D, 0)
 

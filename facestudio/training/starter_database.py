@@ -12,6 +12,7 @@ from facestudio.database.model import DATABASE_FORMAT, FILE_NAME
 from facestudio.database.sources.makehuman import MakeHumanSource
 from facestudio.geometry.procrustes import similarity
 from facestudio.template.model import Template
+from facestudio.training.skins_draw import draw_skins
 from facestudio.training.template_mesh import HeadCut
 from facestudio.values import FloatArray
 
@@ -142,7 +143,6 @@ def build_starter_database(
     source: MakeHumanSource,
     template: Template,
     cut: HeadCut,
-    skins: FloatArray,
     count: int,
     seed: int,
     path: Path,
@@ -153,8 +153,6 @@ def build_starter_database(
     ----------
     source, template, cut
         Where heads come from.
-    skins
-        (M, J) skin coefficients of the painted skins; each head gets a random mixture of two of them.
     count, seed
         How many, and of which draw. The same seed gives the same bytes.
     path
@@ -163,15 +161,11 @@ def build_starter_database(
     sampler = HeadSampler(source, template, cut)
     people: list[dict[str, Any]] = []
     heads: list[FloatArray] = []
-    tones: list[FloatArray] = []
     for i in range(count):
         rng = np.random.default_rng([seed, i])
         person = draw_person("female" if i % 2 == 0 else "male", rng)
         people.append(person)
         heads.append(sampler.draw(person, rng))
-        pair = rng.choice(len(skins), 2, replace=False)
-        share = rng.uniform(0, 1)
-        tones.append(skins[pair[0]] * share + skins[pair[1]] * (1 - share))
     mean, basis, coefficients = _principal_components(np.stack(heads), MODES)
     scale = np.abs(basis).max(axis=(1, 2)) / 32767
     meta = {
@@ -193,7 +187,7 @@ def build_starter_database(
             "basis": np.round(basis / scale[:, None, None]).astype(np.int16),
             "basis_scale": scale.astype(np.float32),
             "coefficients": coefficients.astype(np.float32),
-            "skins": np.stack(tones).astype(np.float32),
+            "skins": draw_skins(people, seed).astype(np.float32),
         },
     )
 

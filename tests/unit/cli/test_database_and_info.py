@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from facestudio import __version__, paths
@@ -87,10 +88,9 @@ def test_build_draws_a_database_of_ones_own(
         def __init__(self, wheel: Path) -> None:
             assert wheel == Path("some.whl")
 
-    def build(source: Any, template: Any, cut: Any, skins: Any, count: int, seed: int, path: Path) -> None:
+    def build(source: Any, template: Any, cut: Any, count: int, seed: int, path: Path) -> None:
         assert isinstance(source, Source)
         assert (cut, count, seed) == ("cut", 25, 7)
-        assert skins.shape == model.load_database("starter").skins.shape
         shutil.copy(paths.resources() / "database" / "starter" / model.FILE_NAME, path / model.FILE_NAME)
 
     monkeypatch.setattr(paths, "user_data", lambda: own.parent)
@@ -98,6 +98,8 @@ def test_build_draws_a_database_of_ones_own(
     monkeypatch.setattr("facestudio.training.template.mean_adult", lambda source: None)
     monkeypatch.setattr("facestudio.training.template_mesh.cut_head", lambda base, rest: "cut")
     monkeypatch.setattr("facestudio.training.starter_database.build_starter_database", build)
+    drawn = np.zeros((200, 8, 8, 3), dtype=np.uint8)
+    monkeypatch.setattr("facestudio.database.projections.render_projections", lambda *_, **__: drawn)
     command = ["database", "build", "mine", "--wheel", "some.whl", "--heads", "25", "--seed", "7"]
     assert main(command) == 0
     assert capsys.readouterr().out == f"{own / 'mine'}\n"
