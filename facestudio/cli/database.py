@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facestudio.cli.console import Console
+from facestudio.cli.database_own import add_parsers
 from facestudio.cli.options import common, output_name, whole_number
 from facestudio.cli.outputs import check_free, make_folder
 from facestudio.errors import ModelError, UsageError, WriteError
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Add the command and its own commands to the parser."""
-    text = "list and check the head databases"
-    parser = commands.add_parser("database", help=text, description="List and check the head databases.")
+    text = "list, check, make and import head databases"
+    parser = commands.add_parser(
+        "database", help=text, description="List, check, make and import head databases."
+    )
     own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     one = own.add_parser("list", parents=[common()], help="what there is", description="List the databases.")
@@ -55,6 +58,8 @@ def add_parser(commands: Any) -> None:
     one.add_argument("--seed", type=whole_number(0), default=2, metavar="S", help="of the draw (default: 2)")
     one.add_argument("--overwrite", action="store_true", help="replace the database of that name")
     one.set_defaults(run=run_build)
+
+    add_parsers(own)
 
 
 def _summary(database: "HeadDatabase") -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from facestudio.database.albedo import AlbedoModel, load_albedo
 from facestudio.database.archive import save_arrays
 from facestudio.database.model import DEFAULT_DATABASE, HeadDatabase, database_folders, load_database
+from facestudio.database.store import head_texture
 from facestudio.errors import ModelError
 from facestudio.render.lighting import Light, Lighting, Style
 from facestudio.render.offscreen import OffscreenRenderer
@@ -80,7 +81,7 @@ def draw_projection(
     template = load_template()
     vertices = database.vertices(index)
     renderer.set_mesh(mesh_of_head(topology(_LEVEL), vertices, template.materials))
-    renderer.set_texture(albedo.texture(database.skins[index], _SKIN_SIZE, vertices))
+    renderer.set_texture(head_texture(database, index, _SKIN_SIZE, albedo))
     camera = projection_camera(template, vertices, size)
     return renderer.picture(camera, Style(lighting=NEUTRAL), BACKGROUND)
 

@@ -37,6 +37,8 @@ LAYERS = (
 _BLOOD = np.array([-0.02, -0.24, -0.19], dtype=np.float32)
 _PIGMENT = np.array([-0.20, -0.34, -0.46], dtype=np.float32)
 _BRUISE = np.array([-0.20, -0.28, -0.20], dtype=np.float32)
+# Blood, spots and pores darken the face by this at its median: the tone counts what is seen.
+_LIFT = np.array([0.028, 0.058, 0.060])
 _FINEST = 2048  # the fine noise is made at this size, and brought down
 
 
@@ -288,7 +290,8 @@ def paint_skin(canvas: Canvas, modes: Float32Array, values: dict[str, float]) ->
     """
     size = canvas.size
     dark = (values["tone"] - 1) / 9
-    base = np.log(tone_colour(values["tone"])) + values["undertone"] * np.array([-0.008, 0.022, -0.045])
+    base = np.log(tone_colour(values["tone"])) + _LIFT * (1 - 0.55 * dark)
+    base = base + values["undertone"] * np.array([-0.008, 0.022, -0.045])
     broad = cv2.resize(_broad_colour(canvas, modes, values), (size, size), interpolation=cv2.INTER_LINEAR)
     log: Float32Array = np.asarray(broad + canvas.relief, dtype=np.float32)
     log += base.astype(np.float32)

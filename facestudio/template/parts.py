@@ -96,7 +96,9 @@ class Parts:
     @cached_property
     def cap(self) -> IntArray:
         """Vertices of the cap that closes the neck, without the collar, (C,) int32."""
-        lowest = min(self._skin_charts[1:], key=lambda q: self.template.vertices[self.template.quads[q], 1].mean())
+        lowest = min(
+            self._skin_charts[1:], key=lambda q: self.template.vertices[self.template.quads[q], 1].mean()
+        )
         ids = np.unique(self.template.quads[lowest])
         return ids[~self.outer[ids]].astype(np.int32)
 
@@ -119,7 +121,9 @@ class Parts:
 
         def of(eye: EyeChart) -> Lids:
             middle = t.vertices[eye.start : eye.stop].mean(axis=0)
-            lining = min(linings, key=lambda ids: float(np.linalg.norm(t.vertices[ids].mean(axis=0) - middle)))
+            lining = min(
+                linings, key=lambda ids: float(np.linalg.norm(t.vertices[ids].mean(axis=0) - middle))
+            )
             rim = lining[self.outer[lining]]
             away = self.rings_from(rim, LID_RINGS)
             rings = [np.flatnonzero((away == k) & self.outer) for k in range(LID_RINGS + 1)]

@@ -29,9 +29,7 @@ def _seat(template: Template, vertices: FloatArray, side: int, lids: Lids) -> tu
     centre, _ = eyeball_of(template, template.vertices, side)
     rest, here = template.vertices[lids.margin], vertices[lids.margin]
     away = np.linalg.norm(rest - centre, axis=1)
-    size = float(
-        np.sqrt(((here - here.mean(axis=0)) ** 2).sum() / ((rest - rest.mean(axis=0)) ** 2).sum())
-    )
+    size = float(np.sqrt(((here - here.mean(axis=0)) ** 2).sum() / ((rest - rest.mean(axis=0)) ** 2).sum()))
     guess = here.mean(axis=0) + size * (centre - rest.mean(axis=0))
     state = np.append(guess, size)
     prior = state.copy()

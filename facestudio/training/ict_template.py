@@ -158,7 +158,9 @@ def _anchors(template: Template, parts: Parts, source: IctFaceKit, neutral: Floa
             low, share = int(level), level - int(level)
             place = _at(neutral[rings[low][0]], rings[low][1], along)
             if share:
-                place = (1 - share) * place + share * _at(neutral[rings[low + 1][0]], rings[low + 1][1], along)
+                place = (1 - share) * place + share * _at(
+                    neutral[rings[low + 1][0]], rings[low + 1][1], along
+                )
             anchors.append(Anchors(_vertex_map(ring), place, np.array(_LID_SIGMA_MM)))
     ict_ears = _ict_ears(source, neutral)
     for side in (1.0, -1.0):
@@ -193,7 +195,9 @@ def _along(ring: FloatArray, outer: int) -> tuple[FloatArray, FloatArray]:
 def _at(ring: FloatArray, outer: int, along: tuple[FloatArray, FloatArray]) -> FloatArray:
     """Return the points of a ring at places between its corners; the inverse of `_along`."""
     pieces: list[FloatArray] = []
-    for line, wanted in zip((ring[: outer + 1], np.concatenate([ring[outer:], ring[:1]])), along, strict=True):
+    for line, wanted in zip(
+        (ring[: outer + 1], np.concatenate([ring[outer:], ring[:1]])), along, strict=True
+    ):
         have = _lengths(line)
         pieces.append(np.column_stack([np.interp(wanted, have, line[:, k]) for k in range(3)])[:-1])
     return np.concatenate(pieces)
@@ -214,7 +218,9 @@ def _ict_ears(source: IctFaceKit, neutral: FloatArray) -> BoolArray:
         tip = neutral[np.flatnonzero(level)[np.argmax(x[level])]]
         # Above the middle of the ear the temple is near: only what stands out is surely ear.
         out_by = np.where(neutral[:, 1] > tip[1], 10.0, 16.0)
-        out |= level & (np.linalg.norm(neutral - tip, axis=1) < 46.0) & (mean < 6.0) & (x > abs(tip[0]) - out_by)
+        out |= (
+            level & (np.linalg.norm(neutral - tip, axis=1) < 46.0) & (mean < 6.0) & (x > abs(tip[0]) - out_by)
+        )
     return out
 
 

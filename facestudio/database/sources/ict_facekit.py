@@ -66,7 +66,9 @@ class IctFaceKit:
             and self.landmarks68.max() < count
         )
         if not sound or not np.isfinite(self.neutral).all() or not np.isfinite(self.identity).all():
-            raise UnreadableInputError("This is not ICT-FaceKit's model: its tables do not fit together", hint=_HINT)
+            raise UnreadableInputError(
+                "This is not ICT-FaceKit's model: its tables do not fit together", hint=_HINT
+            )
         if not {FACE, BACK} <= set(self.material):
             raise UnreadableInputError(f"ICT-FaceKit's materials {FACE} and {BACK} are missing", hint=_HINT)
 
