@@ -56,7 +56,7 @@ def add_parsers(own: Any) -> None:
         help="delete one of your own",
         description="Delete a database of your own.",
     )
-    one.add_argument("name", metavar="NAME")
+    one.add_argument("name", metavar="NAME", help="which")
     one.set_defaults(run=run_remove)
 
 
@@ -71,10 +71,10 @@ def is_ict(source: Path) -> bool:
 def _ict_heads(template: "Template", args: argparse.Namespace, console: Console) -> "NewHeads":
     import numpy as np
 
+    from facestudio.database.skins import draw_skins
     from facestudio.database.sources.ict_facekit import load_ict
     from facestudio.database.store import NewHeads
     from facestudio.training.ict_template import register_ict
-    from facestudio.training.skins_draw import draw_skins
 
     console.progress(0.0, "reading ICT-FaceKit")
     found = register_ict(

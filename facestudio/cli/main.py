@@ -15,13 +15,13 @@ from types import FrameType
 from typing import NoReturn
 
 from facestudio import __version__
-from facestudio.cli import app, database, evaluate, info, landmarks, reconstruct, render, train
+from facestudio.cli import app, database, evaluate, info, landmarks, reconstruct, render, synthesize, train
 from facestudio.cli.console import Console, close, prepare_streams
 from facestudio.cli.options import Parser
 from facestudio.errors import CancelledError, FacestudioError, WriteError
 
 # In the order the help lists them.
-COMMANDS = (app, reconstruct, landmarks, render, info, database, evaluate, train)
+COMMANDS = (app, reconstruct, landmarks, render, synthesize, info, database, evaluate, train)
 
 _CANNOT_WRITE = {errno.ENOSPC, errno.EROFS, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC}
 

@@ -73,7 +73,7 @@ class HeadRenderer:
         if tuple(int(n) for n in version) < (3, 3):
             raise RuntimeError(f"OpenGL {version[0]}.{version[1]} is too old: 3.3 is needed")
         self._programs = {
-            **{f"head{k}": Program("head.vert", "head.frag", source=k) for k in _SOURCES},
+            **{f"head{k}": Program("head.vert", "head.frag", define=f"SOURCE {k}") for k in _SOURCES},
             "lines": Program("lines.vert", "lines.geom", "lines.frag"),
             "points": Program("points.vert", "points.frag"),
             "background": Program("background.vert", "background.frag"),

@@ -11,13 +11,13 @@ GL: Any = load_gl()
 
 
 class Program:
-    """A linked shader program that remembers where its uniforms are; `source` is put into its text as SOURCE."""
+    """A linked shader program that remembers where its uniforms are; its text may get a `define`."""
 
-    def __init__(self, *files: str, source: int | None = None) -> None:
+    def __init__(self, *files: str, define: str = "") -> None:
         kinds = {".vert": GL.GL_VERTEX_SHADER, ".geom": GL.GL_GEOMETRY_SHADER, ".frag": GL.GL_FRAGMENT_SHADER}
         folder = resources() / "shaders"
         self._id = GL.glCreateProgram()
-        shaders = [self._compile(folder / name, kinds[name[-5:]], source) for name in files]
+        shaders = [self._compile(folder / name, kinds[name[-5:]], define) for name in files]
         for shader in shaders:
             GL.glAttachShader(self._id, shader)
         GL.glLinkProgram(self._id)
@@ -28,12 +28,11 @@ class Program:
         self._locations: dict[str, int] = {}
 
     @staticmethod
-    def _compile(path: Any, kind: Any, source: int | None) -> Any:
+    def _compile(path: Any, kind: Any, define: str) -> Any:
         shader = GL.glCreateShader(kind)
         text = path.read_text(encoding="utf-8")
-        if source is not None:
-            version, rest = text.split("\n", 1)
-            text = f"{version}\n#define SOURCE {source}\n{rest}"
+        if define:  # after the line that names the version
+            text = text.replace("\n", f"\n#define {define}\n", 1)
         GL.glShaderSource(shader, text)
         GL.glCompileShader(shader)
         if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):

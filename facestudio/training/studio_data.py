@@ -1,4 +1,4 @@
-"""Builds the shipped data in one go (`facestudio train studio-data`): template, AlbedoModel, database, noise."""
+"""Builds the template and the AlbedoModel in one go (`facestudio train studio-data`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facestudio.database.albedo import load_albedo, load_albedo_file
-from facestudio.database.model import FILE_NAME, load_database_file
-from facestudio.database.projections import FILE_NAME as PROJECTIONS
-from facestudio.database.projections import render_projections, save_projections
+from facestudio.database.albedo import load_albedo
+from facestudio.database.appearance import draw_appearance
 from facestudio.database.sources.makehuman import MakeHumanSource
 from facestudio.errors import UnreadableInputError
 from facestudio.landmarks.schemes import ibug68_weights
@@ -17,10 +15,9 @@ from facestudio.template.model import JAW_POINTS, JAW_STEPS, PointMap, Template,
 from facestudio.template.subdivision import build_topology, topology
 from facestudio.texture.layout import SURFACE_LEVEL, build_layout
 from facestudio.texture.regions import oval_distance
-from facestudio.training.mesh_noise import train_mesh_noise
+from facestudio.training.makehuman_heads import HeadSampler
 from facestudio.training.skin_layers import TONE_MODES, build_layers
 from facestudio.training.skins import learn_hair, painted_as, resample_skin, save_albedo, source_uv_map
-from facestudio.training.starter_database import HeadSampler, build_starter_database, draw_person
 from facestudio.training.template import build_mesh, save_template
 from facestudio.training.template_mesh import HeadCut
 from facestudio.training.template_points import find_mesh_points, surface_map
@@ -28,8 +25,6 @@ from facestudio.values import ByteArray, FloatArray
 
 SKIN_SIZE = 1024
 HAIR_SIZE = 256
-STARTER_HEADS = 200
-NOISE_PHOTOS = 800
 _JAW_REACH = 24.0  # degrees
 
 
@@ -68,14 +63,14 @@ def _varied_heads(source: MakeHumanSource, template: Template, cut: HeadCut, cou
     heads: list[FloatArray] = []
     for i in range(count):
         rng = np.random.default_rng([99, i])
-        heads.append(sampler.draw(draw_person("female" if i % 2 else "male", rng), rng))
+        heads.append(sampler.draw(draw_appearance("female" if i % 2 else "male", rng), rng))
     return heads
 
 
 def build_studio_data(
-    wheel: Path, skins_folder: Path, output: Path, seed: int = 1, say: Callable[[str], None] = print
+    wheel: Path, skins_folder: Path, output: Path, say: Callable[[str], None] = print
 ) -> StudioDataReport:
-    """Build resources/template and resources/database.
+    """Build resources/template and the AlbedoModel.
 
     Parameters
     ----------
@@ -85,8 +80,6 @@ def build_studio_data(
         A folder of PNG skins in the hm08 UVs.
     output
         The resources folder.
-    seed
-        Of the starter database.
     say
         Called with a line of progress.
 
@@ -120,23 +113,8 @@ def build_studio_data(
     surface = build_topology(template, SURFACE_LEVEL)
     layers, modes = build_layers(template, surface, skins, list(ages), list(females), hair)
     save_albedo(output / "database" / "albedo.npz", layers, modes, hair)
-    say(f"drawing {STARTER_HEADS} heads")
-    build_starter_database(source, template, cut, STARTER_HEADS, seed, output / "database" / "starter")
     for cached in (load_template, topology, load_albedo):
         cached.cache_clear()
-    say("drawing the heads' frontal projections")
-    starter = load_database_file(output / "database" / "starter" / FILE_NAME)
-    albedo = load_albedo_file(output / "database" / "albedo.npz")
-    pictures_of = render_projections(starter, albedo=albedo)
-    save_projections(output / "database" / "starter" / PROJECTIONS, pictures_of, starter)
-    say(f"learning the landmarker's noise on {NOISE_PHOTOS} drawn photos")
-    train_mesh_noise(
-        starter,
-        NOISE_PHOTOS,
-        seed,
-        output / "template" / "mesh478-noise.npz",
-        say,
-    )
     return StudioDataReport(
         vertices=len(template.vertices),
         quads=len(template.quads),

@@ -1,6 +1,6 @@
 """Draws docs/images/heads.jpg (40 heads of the database: front, 45 degrees, side) and docs/images/tones.png.
 
-    python packaging/models/make_skin_sheet.py [--database starter] [--heads 40] [--output docs/images]
+    python packaging/models/make_skin_sheet.py [--database studio] [--heads 40] [--output docs/images]
 
 tones.png counts the heads by step of the Monk scale: as drawn, and as measured in their skins (the step whose colour,
 facestudio.database.skin_axes.MONK_SKIN, is nearest in CIELAB to the median of the face).
@@ -88,7 +88,7 @@ def tone_plot(database: HeadDatabase) -> Image.Image:
 def main() -> None:
     """Write both pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", default="starter")
+    parser.add_argument("--database", default="studio")
     parser.add_argument("--heads", type=int, default=40)
     parser.add_argument("--output", type=Path, default=Path("docs/images"))
     args = parser.parse_args()

@@ -19,7 +19,7 @@ from facestudio.database.registration.scan import Scan, cleaned, reduced
 from facestudio.database.registration.surface import TargetSurface
 from facestudio.errors import CancelledError
 from facestudio.geometry.folds import folded_quads
-from facestudio.geometry.mesh import closest_points, vertex_normals
+from facestudio.geometry.mesh import vertex_normals
 from facestudio.geometry.procrustes import similarity
 from facestudio.template.completion import Completion
 from facestudio.template.model import PointMap, Template

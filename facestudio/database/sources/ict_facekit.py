@@ -60,9 +60,9 @@ class IctFaceKit:
             and self.faces.shape[1] == 4
             and len(self.material) == len(self.faces)
             and self.landmarks68.shape == (68,)
-            and -1 <= self.faces.min(initial=0)
+            and self.faces.min(initial=0) >= -1
             and self.faces.max(initial=0) < count
-            and 0 <= self.landmarks68.min()
+            and self.landmarks68.min() >= 0
             and self.landmarks68.max() < count
         )
         if not sound or not np.isfinite(self.neutral).all() or not np.isfinite(self.identity).all():

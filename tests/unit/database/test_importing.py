@@ -43,8 +43,8 @@ def own(tmp_path, monkeypatch):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Registration and drawing replaced: every scan is head 5 of the starter database, turned and in centimetres."""
-    vertices = load_database("starter").vertices(5)
+    """Registration and drawing replaced: every scan is head 5 of the embedded database, turned and in centimetres."""
+    vertices = load_database("studio").vertices(5)
 
     def register(template, scan, **_):
         if len(scan.vertices) < 100:
@@ -71,7 +71,7 @@ def quick(monkeypatch):
 
 def _textured_scan(folder, name="scan"):
     """Write head 5 as a textured OBJ, turned and in centimetres; returns its atlas."""
-    database, surface = load_database("starter"), topology(1)
+    database, surface = load_database("studio"), topology(1)
     atlas = load_albedo().texture(database.skins[5], 1024, database.vertices(5))
     places = surface.apply(database.vertices(5))[surface.render_vertices] @ TURN.T / 10
     visual = trimesh.visual.TextureVisuals(uv=surface.render_uvs, image=Image.fromarray(atlas))
@@ -159,7 +159,7 @@ def test_a_scans_texture_comes_back_in_the_templates_uvs(own, quick, tmp_path, m
     database = load_database("mine")
     assert database.ids == ("scan",)
     assert verify_database(database, len(database.mean), load_template().version) == []
-    np.testing.assert_allclose(database.vertices(0), load_database("starter").vertices(5), atol=1e-3)
+    np.testing.assert_allclose(database.vertices(0), load_database("studio").vertices(5), atol=1e-3)
     texture = own_texture(database, "scan")
     assert texture is not None
     face = np.s_[175:425:2, 125:390:2]
@@ -191,31 +191,31 @@ def test_one_bad_scan_does_not_stop_the_others(own, quick, tmp_path, capsys):
     assert main([*command, "--overwrite"]) == 4
     assert load_database_file(own / "mine" / FILE_NAME).ids == ("scan",)
     assert main(["database", "import", str(tmp_path / "nothing"), "--name", "x"]) == 4
-    assert main(["database", "import", str(folder), "--name", "starter"]) == 2
+    assert main(["database", "import", str(folder), "--name", "studio"]) == 2
 
 
 def test_databases_are_merged_and_removed(own, quick, tmp_path):
     _textured_scan(tmp_path / "scans")
     assert main(["database", "import", str(tmp_path / "scans"), "--name", "mine"]) == 0
-    assert main(["database", "merge", "mine", "starter", "--name", "both"]) == 0
-    both, starter = load_database("both"), load_database("starter")
-    assert len(both) == 201
-    assert both.ids[1:] == starter.ids
+    assert main(["database", "merge", "mine", "studio", "--name", "both"]) == 0
+    both, studio = load_database("both"), load_database("studio")
+    assert len(both) == 501
+    assert both.ids[1:] == studio.ids
     for row in (0, 77, 199):
-        np.testing.assert_allclose(both.vertices(1 + row), starter.vertices(row), atol=0.05)
+        np.testing.assert_allclose(both.vertices(1 + row), studio.vertices(row), atol=0.05)
     assert own_texture(both, "scan") is not None
-    assert own_texture(both, starter.ids[3]) is None
+    assert own_texture(both, studio.ids[3]) is None
     assert main(["database", "merge", "mine", "mine", "--name", "twice"]) == 2
     assert main(["database", "remove", "both"]) == 0
     assert not (own / "both").exists()
     assert main(["database", "remove", "both"]) == 2
-    assert main(["database", "remove", "starter"]) == 2
+    assert main(["database", "remove", "studio"]) == 2
 
 
 def test_heads_of_different_templates_do_not_merge():
-    starter = load_database("starter")
+    studio = load_database("studio")
     with pytest.raises(UsageError, match="templates"):
-        merge_databases([starter, replace(starter, template_version="0")])
+        merge_databases([studio, replace(studio, template_version="0")])
 
 
 def test_decomposed_heads_come_back(tmp_path):
@@ -234,15 +234,15 @@ from dataclasses import replace
 import numpy as np
 from facestudio.database import archive, store
 from facestudio.database.model import load_database
-starter = load_database("starter")
+studio = load_database("studio")
 def crash(self, target):
     os.kill(os.getpid(), signal.SIGKILL)
 def writing(path, arrays):
     Path.replace = crash
     archive.save_arrays(path, arrays)
 store.save_arrays = writing
-heads = store.NewHeads(starter.ids, starter.labels, starter.splits, starter.mean, starter.basis,
-                       starter.coefficients, starter.skins, {})
+heads = store.NewHeads(studio.ids, studio.labels, studio.splits, studio.mean, studio.basis,
+                       studio.coefficients, studio.skins, {})
 store.save_database(Path(sys.argv[1]), heads, template_version="x", licence="l", source="s")
 """
 
@@ -266,8 +266,8 @@ def test_killed_while_writing_the_old_database_opens(own, quick, tmp_path):
     assert own_texture(database, "scan") is not None
     # And the next import goes through.
     assert main(["database", "import", str(tmp_path / "scans"), "--name", "mine", "--overwrite"]) == 0
-    starter = load_database("starter")
-    assert starter.ids
+    studio = load_database("studio")
+    assert studio.ids
 
 
 def test_only_the_newest_textures_stay(own, quick, tmp_path):

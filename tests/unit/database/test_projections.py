@@ -66,6 +66,6 @@ def test_the_shipped_ones_show_the_shipped_heads():
     tones = database.skins[:, 0]
     middle = pictures[:, 56:72, 50:78].reshape(len(pictures), -1).mean(axis=1)
     assert np.corrcoef(tones, middle)[0, 1] < -0.9
-    np.testing.assert_array_equal(thumbnail("starter", database.ids[4]), pictures[4])
+    np.testing.assert_array_equal(thumbnail("studio", database.ids[4]), pictures[4])
     with pytest.raises(UsageError):
-        thumbnail("starter", "nobody")
+        thumbnail("studio", "nobody")

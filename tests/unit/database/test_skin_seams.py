@@ -7,9 +7,9 @@ from scipy.spatial import KDTree
 
 from facestudio.database.albedo import load_albedo
 from facestudio.database.model import load_database
+from facestudio.database.skins import draw_skin
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
-from facestudio.training.skins_draw import draw_skin
 
 _INSET_MM = 0.7  # from the edge into either side
 _NEAR_MM = 12.0  # edges that a seam is compared with

@@ -1,4 +1,4 @@
-"""Draws who a head's skin belongs to: tone, age, sex appearance and ancestry decide, chance does the rest."""
+"""Draws skins: who a head's skin belongs to: tone, age, sex appearance and ancestry decide, chance does the rest."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -56,8 +56,8 @@ def draw_skin(label: Mapping[str, Any], rng: np.random.Generator, tone: float | 
     Parameters
     ----------
     label
-        The head's labels (docs/formats/database.md): `masculinity` 0..1 (or `appearance`), `age` 0..1, and the shares
-        `african`, `asian`, `caucasian`. What is missing is drawn.
+        The head's labels (docs/formats/database.md): `masculinity` 0..1 (or `appearance`), `age` -1..1 (0 young
+        adult), and the shares `african`, `asian`, `caucasian`. What is missing is drawn.
     rng
         Everything else comes from it.
     tone
@@ -74,7 +74,9 @@ def draw_skin(label: Mapping[str, Any], rng: np.random.Generator, tone: float | 
         male = 0.85 if label["appearance"] == "male" else 0.15
     else:
         male = float(rng.uniform(0, 1))
-    age = float(label["age"]) if "age" in label else float(rng.uniform(0, 1))
+    # Children (below 0) have the skin of the young, and no beard.
+    years = float(label["age"]) if "age" in label else float(rng.uniform(0, 1))
+    age, grown = max(years, 0.0), float(years > -0.05)
     drawn = draw_tone(label, rng)
     tone = drawn if tone is None else tone
     light = float(np.clip(1 - (tone - 1) / 9, 0, 1))
@@ -86,7 +88,7 @@ def draw_skin(label: Mapping[str, Any], rng: np.random.Generator, tone: float | 
         "seed": float(rng.integers(2**20)),
         **{f"mode_{k}": _between(rng, 0, 0.4, -1.0, 1.0) for k in range(4)},
         **_surface(rng, age, man, light),
-        **_hair(rng, age, man, tone, asian),
+        **_hair(rng, age, man * grown, tone, asian),
         **_lips_and_eyes(rng, age, man, tone, asian),
     }
     return skin_coefficients(values)

@@ -5,7 +5,7 @@ import pytest
 
 from facestudio.database.model import load_database
 from facestudio.database.skin_axes import AXES, skin_values
-from facestudio.training.skins_draw import draw_skin, draw_skins
+from facestudio.database.skins import draw_skin, draw_skins
 
 
 def _mean_value(axis, count=150, **label):

@@ -1,0 +1,419 @@
+"""Draws synthetic photos with OpenGL: several surfaces, shadow maps, labels and depth, off screen."""
+
+import ctypes
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+import numpy as np
+
+from facestudio.errors import UsageError
+from facestudio.geometry.camera import scale_camera
+from facestudio.render.photo_scene import (
+    Kind,
+    PhotoLayers,
+    PhotoLight,
+    Surface,
+    light_matrix,
+    scene_planes,
+)
+from facestudio.render.scene import projection_matrix, view_matrix
+from facestudio.values import ByteArray, Camera, Float32Array, FloatArray
+
+_KEY_SIZE, _SKY_SIZE = 768, 192
+_BIAS_MM, _SKY_BIAS_MM = 2.5, 6.0
+_UNITS = {"texture": 0, "labels": 1, "grain": 2, "key_shadow": 3, "sky_shadow": 4}
+_COLUMNS = ((0, 3, 0), (1, 3, 12), (2, 2, 24), (3, 4, 32))  # location, components, offset in bytes
+_STRIDE = 48
+_ENCODED = 0.4  # as in photo.frag
+# From -1..1 to 0..1, as textures are addressed.
+_TO_TEXTURE = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
+
+
+def _tones() -> ByteArray:
+    """Return the table from what the shader writes (square root of light) to sRGB with a soft shoulder, (256, 1, 4) uint8."""
+    light = (np.arange(256) / 255.0) ** 2 / _ENCODED
+    shoulder = 0.6
+    over = np.maximum(light - shoulder, 0)
+    light = np.minimum(light, shoulder) + (1 - shoulder) * (1 - np.exp(-over / (1 - shoulder)))
+    srgb = np.where(
+        light < 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    )
+    colour = np.rint(255 * srgb)
+    return np.stack([colour, colour, colour, np.arange(256.0)], axis=1).astype(np.uint8)[:, None]
+
+
+_TONES = _tones()
+
+
+class PhotoRenderer:
+    """Draws one scene after another; a context manager, to be used in one thread.
+
+    Parameters
+    ----------
+    grain
+        (G, G, 2) uint8: slopes of pores and threads, tiled over surfaces; 128 is flat.
+    samples
+        Places per pixel at which coverage is measured.
+
+    Raises
+    ------
+    UsageError
+        If there is no OpenGL here.
+    """
+
+    def __init__(self, grain: ByteArray, samples: int = 0) -> None:
+        try:
+            from facestudio.render.egl import EglContext
+
+            self._context = EglContext()
+            from facestudio.render.gl import GL
+            from facestudio.render.gl_program import Program
+        except (ImportError, RuntimeError) as error:
+            raise UsageError(
+                f"OpenGL cannot be used here: {error}",
+                hint="Synthetic photos need OpenGL 3.3; on Debian and Ubuntu: apt-get install libegl1 libgl1-mesa-dri",
+            ) from error
+        self._gl: Any = GL
+        self._samples = samples
+        self._targets: dict[tuple[int, int], tuple[Any, Any]] = {}
+        self._context.enter()
+        try:
+            self._photo = Program("photo.vert", "photo.frag")
+            self._with_holes = Program("photo.vert", "photo.frag", define="HOLES")
+            self._depth = Program("photo_depth.vert", "photo_shadow.frag")
+            self._shadow = Program("photo_shadow.vert", "photo_shadow.frag")
+            self._array = GL.glGenVertexArrays(1)
+            self._buffers = GL.glGenBuffers(2)
+            self._textures = GL.glGenTextures(5)
+            self._grain(grain)
+            self._maps = [self._shadow_map(3, _KEY_SIZE), self._shadow_map(4, _SKY_SIZE)]
+        finally:
+            self._context.leave()
+
+    def _grain(self, grain: ByteArray) -> None:
+        gl = self._gl
+        gl.glActiveTexture(gl.GL_TEXTURE0 + _UNITS["grain"])
+        gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[2])
+        gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
+        size = len(grain)
+        gl.glTexImage2D(
+            gl.GL_TEXTURE_2D,
+            0,
+            gl.GL_RG8,
+            size,
+            size,
+            0,
+            gl.GL_RG,
+            gl.GL_UNSIGNED_BYTE,
+            np.ascontiguousarray(grain),
+        )
+        gl.glGenerateMipmap(gl.GL_TEXTURE_2D)
+        gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_LINEAR)
+
+    def _shadow_map(self, unit: int, size: int) -> Any:
+        gl = self._gl
+        gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
+        gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[unit])
+        gl.glTexImage2D(
+            gl.GL_TEXTURE_2D,
+            0,
+            gl.GL_DEPTH_COMPONENT24,
+            size,
+            size,
+            0,
+            gl.GL_DEPTH_COMPONENT,
+            gl.GL_FLOAT,
+            None,
+        )
+        for name, value in (
+            (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR),
+            (gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR),
+            (gl.GL_TEXTURE_WRAP_S, gl.GL_CLAMP_TO_EDGE),
+            (gl.GL_TEXTURE_WRAP_T, gl.GL_CLAMP_TO_EDGE),
+            (gl.GL_TEXTURE_COMPARE_MODE, gl.GL_COMPARE_REF_TO_TEXTURE),
+            (gl.GL_TEXTURE_COMPARE_FUNC, gl.GL_LEQUAL),
+        ):
+            gl.glTexParameteri(gl.GL_TEXTURE_2D, name, value)
+        framebuffer = gl.glGenFramebuffers(1)
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, framebuffer)
+        gl.glFramebufferTexture2D(
+            gl.GL_FRAMEBUFFER, gl.GL_DEPTH_ATTACHMENT, gl.GL_TEXTURE_2D, self._textures[unit], 0
+        )
+        gl.glDrawBuffer(gl.GL_NONE)
+        gl.glReadBuffer(gl.GL_NONE)
+        return framebuffer
+
+    def _target(self, size: tuple[int, int]) -> tuple[Any, Any]:
+        """Return the framebuffers of a size: one with several samples, and one to read from."""
+        if size not in self._targets:
+            gl = self._gl
+            pair: list[Any] = []
+            for samples in (self._samples, 0):
+                framebuffer = gl.glGenFramebuffers(1)
+                gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, framebuffer)
+                for kind, place in (
+                    (gl.GL_RGBA8, gl.GL_COLOR_ATTACHMENT0),
+                    (gl.GL_R8UI, gl.GL_COLOR_ATTACHMENT1),
+                    (gl.GL_DEPTH_COMPONENT32F, gl.GL_DEPTH_ATTACHMENT),
+                ):
+                    buffer = gl.glGenRenderbuffers(1)
+                    gl.glBindRenderbuffer(gl.GL_RENDERBUFFER, buffer)
+                    gl.glRenderbufferStorageMultisample(gl.GL_RENDERBUFFER, samples, kind, *size)
+                    gl.glFramebufferRenderbuffer(gl.GL_FRAMEBUFFER, place, gl.GL_RENDERBUFFER, buffer)
+                gl.glDrawBuffers(2, [gl.GL_COLOR_ATTACHMENT0, gl.GL_COLOR_ATTACHMENT1])
+                if gl.glCheckFramebufferStatus(gl.GL_FRAMEBUFFER) != gl.GL_FRAMEBUFFER_COMPLETE:
+                    raise UsageError(f"OpenGL gives no framebuffer of {size[0]}x{size[1]} pixels")
+                pair.append(framebuffer)
+            self._targets[size] = (pair[0], pair[1])
+        return self._targets[size]
+
+    def draw(
+        self,
+        surfaces: list[Surface],
+        camera: Camera,
+        light: PhotoLight,
+        centre: FloatArray,
+        fineness: float = 1.5,
+    ) -> PhotoLayers:
+        """Draw a scene.
+
+        Parameters
+        ----------
+        surfaces
+            What is there; lenses and other surfaces that are not solid are drawn last, in their order.
+        camera
+            From where; centres of pixels are whole numbers.
+        light
+            The light.
+        centre
+            (3,) mm, head space: what the shadow maps are centred on.
+        fineness
+            How many times finer than the picture it is drawn, for smooth edges.
+        """
+        self._context.enter()
+        try:
+            layers = self._draw(surfaces, scale_camera(camera, fineness), light, centre)
+        finally:
+            self._context.leave()
+        if fineness == 1.0:
+            return layers
+        width, height = camera.image_size
+        x = ((np.arange(width) + 0.5) * fineness).astype(int)
+        y = ((np.arange(height) + 0.5) * fineness).astype(int)[:, None]
+        colour = cv2.resize(layers.colour, camera.image_size, interpolation=cv2.INTER_AREA)
+        return PhotoLayers(np.asarray(colour, dtype=np.uint8), layers.labels[y, x], layers.depth[y, x])
+
+    def _draw(
+        self, surfaces: list[Surface], camera: Camera, light: PhotoLight, centre: FloatArray
+    ) -> PhotoLayers:
+        gl = self._gl
+        data = np.concatenate([s.vertices for s in surfaces])
+        starts = np.cumsum([0, *(len(s.vertices) for s in surfaces)])
+        index = np.concatenate([s.triangles + start for s, start in zip(surfaces, starts[:-1], strict=True)])
+        spans = np.cumsum([0, *(s.triangles.size for s in surfaces)])
+        gl.glBindVertexArray(self._array)
+        gl.glBindBuffer(gl.GL_ARRAY_BUFFER, self._buffers[0])
+        gl.glBufferData(gl.GL_ARRAY_BUFFER, data.nbytes, data, gl.GL_STREAM_DRAW)
+        for location, components, offset in _COLUMNS:
+            gl.glEnableVertexAttribArray(location)
+            gl.glVertexAttribPointer(
+                location, components, gl.GL_FLOAT, gl.GL_FALSE, _STRIDE, ctypes.c_void_p(offset)
+            )
+        shadows = [
+            s.shadow + start for s, start in zip(surfaces, starts[:-1], strict=True) if s.shadow is not None
+        ]
+        flat = np.ascontiguousarray(np.concatenate([index, *shadows]), dtype=np.uint32)
+        gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, self._buffers[1])
+        gl.glBufferData(gl.GL_ELEMENT_ARRAY_BUFFER, flat.nbytes, flat, gl.GL_STREAM_DRAW)
+        gl.glEnable(gl.GL_DEPTH_TEST)
+        gl.glDepthFunc(gl.GL_LEQUAL)
+        gl.glDepthMask(gl.GL_TRUE)
+        gl.glDisable(gl.GL_BLEND)
+        gl.glDisable(gl.GL_CULL_FACE)
+        key = light_matrix(light.directions[0], light.up, centre, 260.0)
+        sky = light_matrix(light.up + np.array([0.0, 0.0, 0.45]), light.directions[0], centre, 260.0)
+        for framebuffer, size, matrix in ((self._maps[0], _KEY_SIZE, key), (self._maps[1], _SKY_SIZE, sky)):
+            gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, framebuffer)
+            gl.glViewport(0, 0, size, size)
+            gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
+            self._shadow.use(matrix=matrix)
+            self._elements(index.size, flat.size)
+        near, far = scene_planes(surfaces, camera)
+        drawn, read = self._target(camera.image_size)
+        width, height = camera.image_size
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, drawn)
+        gl.glViewport(0, 0, width, height)
+        gl.glClearBufferfv(gl.GL_COLOR, 0, np.zeros(4, np.float32))
+        gl.glClearBufferuiv(gl.GL_COLOR, 1, np.zeros(4, np.uint32))
+        gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
+        for unit, texture in ((2, 2), (3, 3), (4, 4)):
+            gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
+            gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[texture])
+        view, projection = view_matrix(camera), projection_matrix(camera, near, far)
+        # Depth first: what is hidden is then never shaded.
+        self._depth.use(view=view, projection=projection)
+        gl.glColorMask(gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE)
+        for number, surface in enumerate(surfaces):
+            if surface.solid and not _has_holes(surface):
+                self._cull(surface)
+                self._elements(spans[number], spans[number + 1])
+        gl.glColorMask(gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE)
+        common: dict[str, Any] = dict(
+            view=view,
+            projection=projection,
+            key_matrix=_biased(key, _BIAS_MM),
+            sky_matrix=_biased(sky, _SKY_BIAS_MM),
+            eye=-camera.rotation.T @ camera.translation_mm,
+            harmonics=light.harmonics,
+            light_count=len(light.directions),
+            light_direction=light.directions,
+            light_colour=light.colours,
+            key_softness=float(light.softness),
+            exposure=float(light.exposure),
+            **_UNITS,
+        )
+        self._photo.use(**common)
+        if any(_has_holes(s) for s in surfaces):
+            self._with_holes.use(**common)
+        order = sorted(range(len(surfaces)), key=lambda i: not surfaces[i].solid)
+        solid = True
+        depth = np.empty((height, width), np.float32)
+        for number in order:
+            if solid and not surfaces[number].solid:
+                solid = False
+                depth = self._read_depth(drawn, read, width, height)
+                gl.glColorMaski(1, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE)
+            self._surface(surfaces[number], spans, number)
+        if solid:
+            depth = self._read_depth(drawn, read, width, height)
+        gl.glColorMaski(1, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE)
+        gl.glDepthMask(gl.GL_TRUE)
+        gl.glDisable(gl.GL_BLEND)
+        gl.glDisable(gl.GL_CULL_FACE)
+        colour = np.empty((height, width, 4), np.uint8)
+        labels = np.empty((height, width), np.uint8)
+        for place, form, out in (
+            (gl.GL_COLOR_ATTACHMENT0, gl.GL_RGBA, colour),
+            (gl.GL_COLOR_ATTACHMENT1, gl.GL_RED_INTEGER, labels),
+        ):
+            self._resolve(drawn, read, width, height, gl.GL_COLOR_BUFFER_BIT, place)
+            gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+            gl.glReadPixels(0, 0, width, height, form, gl.GL_UNSIGNED_BYTE, out)
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
+        gl.glBindVertexArray(0)
+        empty = depth >= 1.0
+        # The inverse of the projection's depth.
+        z = 2 * near * far / np.maximum(far + near - (2 * depth - 1) * (far - near), 1e-6)
+        z[empty] = np.inf
+        colour = np.asarray(cv2.LUT(colour, _TONES), dtype=np.uint8)
+        return PhotoLayers(colour[::-1], labels[::-1], z[::-1])
+
+    def _resolve(self, drawn: Any, read: Any, width: int, height: int, what: Any, place: Any) -> None:
+        gl = self._gl
+        gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, drawn)
+        gl.glReadBuffer(place)
+        gl.glBindFramebuffer(gl.GL_DRAW_FRAMEBUFFER, read)
+        gl.glDrawBuffer(place)
+        gl.glBlitFramebuffer(0, 0, width, height, 0, 0, width, height, what, gl.GL_NEAREST)
+        gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, read)
+        gl.glReadBuffer(place)
+
+    def _read_depth(self, drawn: Any, read: Any, width: int, height: int) -> Float32Array:
+        gl = self._gl
+        self._resolve(drawn, read, width, height, gl.GL_DEPTH_BUFFER_BIT, gl.GL_COLOR_ATTACHMENT0)
+        out = np.empty((height, width), np.float32)
+        gl.glReadPixels(0, 0, width, height, gl.GL_DEPTH_COMPONENT, gl.GL_FLOAT, out)
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, drawn)
+        return out
+
+    def _elements(self, start: Any, stop: Any) -> None:
+        gl = self._gl
+        count = int(stop) - int(start)
+        gl.glDrawElements(gl.GL_TRIANGLES, count, gl.GL_UNSIGNED_INT, ctypes.c_void_p(4 * int(start)))
+
+    def _cull(self, surface: Surface) -> None:
+        """Leave out the far side of what is closed."""
+        (self._gl.glEnable if surface.closed else self._gl.glDisable)(self._gl.GL_CULL_FACE)
+
+    def _surface(self, surface: Surface, spans: Any, number: int) -> None:
+        gl = self._gl
+        if surface.texture is not None:
+            self._upload(0, surface.texture, srgb=True)
+        if surface.labels is not None:
+            self._upload(1, surface.labels, srgb=False)
+        (self._with_holes if _has_holes(surface) else self._photo).use(
+            kind=int(surface.kind),
+            label=int(surface.label),
+            textured=int(surface.texture is not None),
+            labelled=int(surface.labels is not None),
+            grain_scale=float(surface.grain_scale),
+            grain_strength=float(surface.grain),
+            gloss=float(surface.gloss),
+            opacity=float(surface.opacity),
+        )
+        if surface.kind == Kind.LENS:
+            gl.glEnable(gl.GL_BLEND)
+            gl.glBlendFunc(gl.GL_ONE, gl.GL_ONE_MINUS_SRC_ALPHA)
+            gl.glDepthMask(gl.GL_FALSE)
+        else:
+            gl.glDisable(gl.GL_BLEND)
+            gl.glDepthMask(gl.GL_TRUE)
+        self._cull(surface)
+        self._elements(spans[number], spans[number + 1])
+
+    def _upload(self, unit: int, pixels: ByteArray, *, srgb: bool) -> None:
+        gl = self._gl
+        gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
+        gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[unit])
+        gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
+        height, width = pixels.shape[:2]
+        if pixels.ndim == 2:
+            inner, form = gl.GL_R8, gl.GL_RED
+        elif pixels.shape[2] == 4:
+            inner, form = gl.GL_SRGB8_ALPHA8, gl.GL_RGBA
+        else:
+            inner, form = gl.GL_SRGB8, gl.GL_RGB
+        gl.glTexImage2D(
+            gl.GL_TEXTURE_2D,
+            0,
+            inner,
+            width,
+            height,
+            0,
+            form,
+            gl.GL_UNSIGNED_BYTE,
+            np.ascontiguousarray(pixels),
+        )
+        if srgb:
+            gl.glGenerateMipmap(gl.GL_TEXTURE_2D)
+        gl.glTexParameteri(
+            gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_LINEAR if srgb else gl.GL_NEAREST
+        )
+        gl.glTexParameteri(
+            gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR if srgb else gl.GL_NEAREST
+        )
+
+    def close(self) -> None:
+        """Give the OpenGL context back, with all that was made in it."""
+        self._context.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _has_holes(surface: Surface) -> bool:
+    return surface.texture is not None and surface.texture.shape[2] == 4
+
+
+def _biased(matrix: Float32Array, bias_mm: float) -> FloatArray:
+    """Return the matrix from head space to a shadow map's 0..1, moved towards the light by some millimetres."""
+    # Row 2 of the matrix is depth per millimetre.
+    biased = matrix.astype(np.float64)
+    biased[2, 3] -= bias_mm * float(np.linalg.norm(biased[2, :3]))
+    return _TO_TEXTURE @ biased

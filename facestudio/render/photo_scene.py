@@ -1,0 +1,166 @@
+"""What a synthetic photo is drawn from: surfaces of several kinds, its light, and what comes out."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from facestudio.geometry.camera import to_camera_space
+from facestudio.values import ByteArray, Camera, Float32Array, FloatArray, IntArray
+
+MAX_PHOTO_LIGHTS = 4
+
+
+class Kind(IntEnum):
+    """How a surface answers light; the numbers are those of photo.frag."""
+
+    SKIN = 0
+    EYE = 1
+    HAIR = 2
+    CLOTH = 3
+    SHINY = 4
+    LENS = 5
+    WET = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Triangles of one kind.
+
+    Attributes
+    ----------
+    kind
+        Which branch of the shader draws it.
+    label
+        0..255, written into the label picture.
+    vertices
+        (R, 12) float32: position mm in head space, normal (of hair: direction of the strand), uv (v down), linear
+        RGB tint, share of the sky seen.
+    triangles
+        (M, 3) int32.
+    texture
+        (H, W, 3) or (H, W, 4) uint8 sRGB, or None for white; where alpha is below one half there is a hole.
+    labels
+        (S, S) uint8 or None: a label per texel in place of `label`.
+    grain, grain_scale
+        Strength and repetition of pores and threads.
+    gloss
+        0 matt to 1.
+    opacity
+        Of lenses.
+    shadow
+        (M', 3) int32: the triangles that throw a shadow, perhaps fewer; None: it throws none.
+    closed
+        Whether its far side can be left out.
+    solid
+        Whether it counts for depth and labels; lashes and lenses do not.
+    """
+
+    kind: Kind
+    label: int
+    vertices: Float32Array
+    triangles: IntArray
+    texture: ByteArray | None = None
+    labels: ByteArray | None = None
+    grain: float = 0.0
+    grain_scale: float = 1.0
+    gloss: float = 0.3
+    opacity: float = 0.0
+    shadow: IntArray | None = None
+    closed: bool = False
+    solid: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoLight:
+    """All light of a synthetic photo, linear, head space.
+
+    Attributes
+    ----------
+    harmonics
+        (9, 3) float64: irradiance over pi as the polynomial 1, y, z, x, xy, yz, 3z²-1, xz, x²-y² of the normal.
+    directions
+        (L, 3) float64 towards the lamps, length one; the first one throws the shadow. 1 to MAX_PHOTO_LIGHTS.
+    colours
+        (L, 3) float64.
+    up
+        (3,) float64: away from the ground.
+    softness
+        Radius of the key light's penumbra, share of the shadow map, about 0.002 (sun) to 0.03 (window).
+    exposure
+        Factor before the tone curve.
+    """
+
+    harmonics: FloatArray
+    directions: FloatArray
+    colours: FloatArray
+    up: FloatArray
+    softness: float
+    exposure: float
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoLayers:
+    """What was drawn.
+
+    Attributes
+    ----------
+    colour
+        (H, W, 4) uint8: sRGB multiplied by alpha, and alpha.
+    labels
+        (H, W) uint8: labels of the solid surfaces, 0 where there is none.
+    depth
+        (H, W) float32 mm: z in camera space of the solid surfaces at the pixels' centres, infinite where there
+        is none.
+    """
+
+    colour: ByteArray
+    labels: ByteArray
+    depth: Float32Array
+
+
+def pack_vertices(
+    positions: FloatArray | Float32Array,
+    normals: FloatArray | Float32Array,
+    uvs: FloatArray | Float32Array | None = None,
+    tint: FloatArray | Float32Array | tuple[float, float, float] = (1.0, 1.0, 1.0),
+    sky: FloatArray | Float32Array | float = 1.0,
+) -> Float32Array:
+    """Return the vertices of a Surface, (R, 12) float32, from its columns as in Surface."""
+    out = np.empty((len(positions), 12), dtype=np.float32)
+    out[:, 0:3] = positions
+    out[:, 3:6] = normals
+    out[:, 6:8] = 0.0 if uvs is None else uvs
+    out[:, 8:11] = tint
+    out[:, 11] = sky
+    return out
+
+
+def light_matrix(direction: FloatArray, up: FloatArray, centre: FloatArray, radius_mm: float) -> Float32Array:
+    """Return the (4, 4) clip matrix of a parallel light that sees a ball.
+
+    Parameters
+    ----------
+    direction
+        (3,) towards the light.
+    up
+        (3,) anything not parallel to it.
+    centre, radius_mm
+        The ball, head space.
+    """
+    z = direction / np.linalg.norm(direction)
+    aid = up if abs(float(z @ up)) < 0.95 else np.roll(up, 1)
+    x = np.cross(aid, z)
+    x /= np.linalg.norm(x)
+    frame = np.stack([x, np.cross(z, x), -z]) / radius_mm
+    matrix = np.eye(4)
+    matrix[:3, :3] = frame
+    matrix[:3, 3] = -frame @ centre
+    return matrix.astype(np.float32)
+
+
+def scene_planes(surfaces: list[Surface], camera: Camera) -> tuple[float, float]:
+    """Return near and far planes (mm) for a scene; near is at least a hundredth of far."""
+    depth = np.concatenate([to_camera_space(camera, s.vertices[:, :3])[:, 2] for s in surfaces])
+    far = max(float(depth.max()) * 1.01 + 1.0, 2.0)
+    return max(float(depth.min()) * 0.98 - 1.0, far * 0.02), far
