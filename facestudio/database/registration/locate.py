@@ -54,11 +54,7 @@ class FoundPoints:
 
 def _upright_rotations() -> list[FloatArray]:
     """Return the 24 rotations that bring axes onto axes, the usual ones first."""
-    turns = [
-        rotation_matrix(np.array(v) * np.pi / 2)
-        for v in product((0, 1, 2, 3), repeat=3)
-        if sum(map(bool, v)) < 2
-    ]
+    turns = [rotation_matrix(np.array(v) * np.pi / 2) for v in product((0, 1, 2, 3), repeat=3) if sum(map(bool, v)) < 2]
     found: list[FloatArray] = []
     for a, b in product(turns, turns):
         turn = np.rint(a @ b)
@@ -101,9 +97,7 @@ def _mesh(vertices: FloatArray, scan: Scan) -> RenderMesh:
     return mesh_of_faces(vertices, scan.triangles, colours=scan.colours)
 
 
-def _camera(
-    size: int, zoom: float, yaw: float = 0.0, pitch: float = 0.0, target: FloatArray | None = None
-) -> Camera:
+def _camera(size: int, zoom: float, yaw: float = 0.0, pitch: float = 0.0, target: FloatArray | None = None) -> Camera:
     return view_camera(
         (size, size),
         focal_px=_FOCAL * size * zoom,
@@ -119,9 +113,7 @@ def _picture(renderer: OffscreenRenderer, camera: Camera, coloured: bool) -> Pho
     return Photo(renderer.picture(camera, style, _BACKGROUND))
 
 
-def _front(
-    renderer: OffscreenRenderer, scan: Scan, scaled: FloatArray, check: Callable[[], None]
-) -> FloatArray:
+def _front(renderer: OffscreenRenderer, scan: Scan, scaled: FloatArray, check: Callable[[], None]) -> FloatArray:
     """Return the rotation in which the detector is surest of a face."""
     best, surest = np.eye(3), 0.0
     rotations = _upright_rotations()
@@ -152,9 +144,7 @@ def _look(
     facing: list[float] = []
     for attempt in range(3):
         # The first looks find where the face is, and which way it looks; the last ones measure.
-        views = (
-            [(0.0, 0.0)] if attempt < 2 else [(frontal + yaw, pitch) for yaw in _YAWS for pitch in (0.0, 8.0)]
-        )
+        views = [(0.0, 0.0)] if attempt < 2 else [(frontal + yaw, pitch) for yaw in _YAWS for pitch in (0.0, 8.0)]
         for yaw, pitch in views:
             check()
             camera = _camera(_LOOK_PX, zoom, yaw, pitch, target)
@@ -166,10 +156,7 @@ def _look(
                 middle = np.nanmedian(lifted, axis=0)
                 if np.isfinite(middle).all():
                     wide = float(np.nanmax(np.linalg.norm(lifted - middle, axis=1)))
-                    target, zoom = (
-                        middle,
-                        float(np.clip(0.19 * _DISTANCE_MM / _FOCAL / max(wide, 1.0), 1.0, 6.0)),
-                    )
+                    target, zoom = middle, float(np.clip(0.19 * _DISTANCE_MM / _FOCAL / max(wide, 1.0), 1.0, 6.0))
                 continue
             seen.append(lifted)
             facing.append(turned)
@@ -184,9 +171,7 @@ def _look(
     return points, spread, float(np.mean(facing)) < 0.5
 
 
-def _lift(
-    camera: Camera, pixels: FloatArray, vertices: FloatArray, triangles: IntArray
-) -> tuple[FloatArray, float]:
+def _lift(camera: Camera, pixels: FloatArray, vertices: FloatArray, triangles: IntArray) -> tuple[FloatArray, float]:
     """Return where pixels (N, 2) hit the surface, (N, 3) with NaN for none, and the share that hit its outside."""
     where, depth = project(camera, vertices)
     raster = rasterise(where, depth, triangles, camera.image_size, perspective=True)

@@ -19,7 +19,7 @@ from facestudio.database.registration.scan import Scan, cleaned, reduced
 from facestudio.database.registration.surface import TargetSurface
 from facestudio.errors import CancelledError
 from facestudio.geometry.folds import folded_quads
-from facestudio.geometry.mesh import vertex_normals
+from facestudio.geometry.mesh import closest_points, vertex_normals
 from facestudio.geometry.procrustes import similarity
 from facestudio.template.completion import Completion
 from facestudio.template.model import PointMap, Template
@@ -255,9 +255,7 @@ def _inside_out(scan: Scan) -> bool:
     points = scan.points68
     assert points is not None
     out = points[30] - 0.5 * (points[36:42].mean(axis=0) + points[42:48].mean(axis=0))
-    out = out - (out @ (points[8] - points[27])) / ((points[8] - points[27]) ** 2).sum() * (
-        points[8] - points[27]
-    )
+    out = out - (out @ (points[8] - points[27])) / ((points[8] - points[27]) ** 2).sum() * (points[8] - points[27])
     normals = vertex_normals(scan.vertices, scan.triangles)
     eye_to_eye = float(np.linalg.norm(points[45] - points[36]))
     near = np.linalg.norm(scan.vertices - points[17:].mean(axis=0), axis=1) < eye_to_eye

@@ -131,12 +131,7 @@ def cleaned(scan: Scan) -> tuple[Scan, list[str]]:
     notes: list[str] = []
     triangles = scan.triangles
     total = len(triangles)
-    if (
-        scan.vertices.ndim != 2
-        or scan.vertices.shape[1] != 3
-        or triangles.ndim != 2
-        or triangles.shape[1] != 3
-    ):
+    if scan.vertices.ndim != 2 or scan.vertices.shape[1] != 3 or triangles.ndim != 2 or triangles.shape[1] != 3:
         raise UnreadableInputError(f"{scan.name}: vertices and triangles must have three columns")
     if scan.points68 is not None and (scan.points68.shape != (68, 3) or not np.isfinite(scan.points68).all()):
         raise UnreadableInputError(f"{scan.name}: its 68 points are not 68 x 3 numbers")
@@ -157,10 +152,8 @@ def cleaned(scan: Scan) -> tuple[Scan, list[str]]:
     if len(triangles) < _FEWEST_TRIANGLES:
         raise UnreadableInputError(f"{scan.name}: only {len(triangles)} of {total} triangles have an area")
     count = len(vertices)
-    graph = coo_array(
-        (np.ones(2 * len(triangles)), (triangles[:, :2].T.ravel(), triangles[:, 1:].T.ravel())),
-        shape=(count, count),
-    )
+    graph = coo_array((np.ones(2 * len(triangles)), (triangles[:, :2].T.ravel(), triangles[:, 1:].T.ravel())),
+                      shape=(count, count))
     _, label = connected_components(graph, directed=False)
     share = np.bincount(label[triangles[:, 0]], areas)
     kept = (share >= _PART_SHARE * share.sum())[label[triangles[:, 0]]]
@@ -214,7 +207,5 @@ def reduced(scan: Scan, most: int = MOST_VERTICES) -> tuple[Scan, list[str]]:
     ordered = (ordered[:, 0] * len(unique) + ordered[:, 1]) * len(unique) + ordered[:, 2]
     _, first = np.unique(ordered, return_index=True)
     colours = None if scan.colours is None else mean(np.asarray(scan.colours, dtype=np.float64))
-    small = Scan(
-        mean(scan.vertices), triangles[np.sort(first)].astype(np.int32), scan.points68, colours, scan.name
-    )
+    small = Scan(mean(scan.vertices), triangles[np.sort(first)].astype(np.int32), scan.points68, colours, scan.name)
     return _compact(small), [f"reduced from {count} to {len(unique)} vertices"]
