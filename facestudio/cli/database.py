@@ -5,6 +5,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from facestudio.cli.console import Console
+from facestudio.cli.database_own import add_parsers
 from facestudio.cli.options import common, output_name, whole_number
 from facestudio.cli.outputs import check_free, make_folder
 from facestudio.errors import ModelError, UsageError, WriteError
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Add the command and its own commands to the parser."""
-    text = "list and check the head databases"
-    parser = commands.add_parser("database", help=text, description="List and check the head databases.")
+    text = "list, check, make and import head databases"
+    parser = commands.add_parser(
+        "database", help=text, description="List, check, make and import head databases."
+    )
     own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     one = own.add_parser("list", parents=[common()], help="what there is", description="List the databases.")
@@ -51,6 +54,8 @@ def add_parser(commands: Any) -> None:
     one.add_argument("--seed", type=whole_number(0), default=2, metavar="S", help="of the draw (default: 2)")
     one.add_argument("--overwrite", action="store_true", help="replace the database of that name")
     one.set_defaults(run=run_build)
+
+    add_parsers(own)
 
 
 def _summary(database: "HeadDatabase") -> dict[str, Any]:
@@ -145,9 +150,11 @@ def run_build(args: argparse.Namespace, console: Console) -> int:
         If there is such a database already, or it cannot be written.
     """
     from facestudio.database.draw import draw_database
-    from facestudio.database.model import FILE_NAME, database_folders, load_database
+    from facestudio.database.model import FILE_NAME, database_folders, load_database, load_database_file
+    from facestudio.database.projections import FILE_NAME as PROJECTIONS
+    from facestudio.database.projections import load_projections, render_projections, save_projections
     from facestudio.database.shape_model import load_shape_model
-    from facestudio.database.skins import draw_skin
+    from facestudio.database.skins import draw_skins
     from facestudio.paths import user_data
 
     folder = user_data() / "databases" / args.name
@@ -159,15 +166,20 @@ def run_build(args: argparse.Namespace, console: Console) -> int:
     try:
         draw_database(
             model,
-            draw_skin,
+            draw_skins,
             args.heads,
             args.seed,
             folder,
-            lambda done: console.progress(done, f"drawing {args.heads} heads"),
+            lambda done: console.progress(0.3 * done, f"drawing {args.heads} heads"),
         )
+        say = "drawing their frontal projections"
+        built = load_database_file(folder / FILE_NAME)
+        pictures = render_projections(built, progress=lambda share: console.progress(0.3 + 0.7 * share, say))
+        save_projections(folder / PROJECTIONS, pictures, built)
     except OSError as error:
         raise WriteError(f"{folder / FILE_NAME} cannot be written: {error.strerror or error}") from error
     load_database.cache_clear()
+    load_projections.cache_clear()
     summary = _summary(load_database(args.name))
     console.result(str(folder))
     console.document({**summary, "folder": folder})

@@ -1,32 +1,38 @@
-"""AlbedoModel: skins in the template's UVs as a mean at full resolution and a few smooth modes."""
+"""AlbedoModel: skins in the template's UVs, composed from shared layers by a few readable numbers each."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from facestudio.database.eyeballs import paint_eyeballs
+from facestudio.database.mouth_paint import paint_mouth
+from facestudio.database.skin_axes import iris_colour_of, skin_values
+from facestudio.database.skin_paint import LAYERS, Canvas, Layers, build_canvas, paint_skin
 from facestudio.errors import ModelError
 from facestudio.paths import resources
+from facestudio.template.model import load_template
 from facestudio.values import ByteArray, Float32Array, FloatArray, read_only
 
-ALBEDO_FORMAT = 1
+ALBEDO_FORMAT = 2
+_CANVASES = 3  # sizes kept at hand
 
 
 @dataclass(frozen=True, eq=False)
 class AlbedoModel:
-    """Skins as mean + coefficients @ modes.
+    """Skins without light, composed from layers.
 
     Attributes
     ----------
     version, licence, source
         Provenance.
-    mean
-        (S, S, 3) uint8 RGB in the template's atlas.
+    layers
+        (s, s) or (s, s, 3) uint8 pictures in the template's atlas by name; see docs/formats/albedo.md.
     modes
-        (J, s, s, 3) float32, 0..255 per unit of coefficient, at lower resolution (they vary smoothly).
+        (T, s, s, 3) float32: smooth differences between the painted skins, of the logarithm of sRGB.
     hair
         (h, h) uint8: where hair grows on the scalp, 0..255.
     """
@@ -34,22 +40,64 @@ class AlbedoModel:
     version: str
     licence: str
     source: str
-    mean: ByteArray
+    layers: Layers
     modes: Float32Array
     hair: ByteArray
+    _canvases: dict[int, Canvas] = field(default_factory=dict[int, Canvas], repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mean", read_only(self.mean, np.uint8))
+        object.__setattr__(self, "layers", {n: read_only(p, np.uint8) for n, p in self.layers.items()})
         object.__setattr__(self, "modes", read_only(self.modes, np.float32))
         object.__setattr__(self, "hair", read_only(self.hair, np.uint8))
+        missing = [name for name in LAYERS if name not in self.layers]
+        if missing:
+            raise ModelError(f"The albedo model lacks {', '.join(missing)}")
+
+    def _canvas(self, size: int) -> Canvas:
+        if size not in self._canvases:
+            if len(self._canvases) >= _CANVASES:
+                self._canvases.pop(next(iter(self._canvases)), None)
+            self._canvases[size] = build_canvas(self.layers, size)
+        return self._canvases[size]
 
     def skin(self, coefficients: FloatArray, size: int) -> ByteArray:
-        """Return a skin, (size, size, 3) uint8 RGB, for coefficients (J,)."""
-        change = np.tensordot(np.asarray(coefficients, dtype=np.float32), self.modes, axes=1)
-        change = cv2.resize(change, (size, size), interpolation=cv2.INTER_LINEAR)
-        method = cv2.INTER_AREA if size < len(self.mean) else cv2.INTER_CUBIC
-        base = cv2.resize(self.mean, (size, size), interpolation=method)
-        return np.clip(base + change, 0, 255).astype(np.uint8)
+        """Return the skin of coefficients (J,), (size, size, 3) uint8 RGB; eyes and mouth are not painted."""
+        return paint_skin(self._canvas(size), self.modes, skin_values(coefficients))
+
+    def texture(self, coefficients: FloatArray, size: int, vertices: FloatArray | None = None) -> ByteArray:
+        """Return the whole atlas of coefficients (J,): skin, eyes, teeth, mouth and tongue.
+
+        Parameters
+        ----------
+        coefficients
+            (J,): the axes of facestudio.database.skin_axes.
+        size
+            Edge length, texels.
+        vertices
+            (V, 3) mm: the head, whose eyeballs say how large its irises are; the rest head by default.
+
+        Returns
+        -------
+        numpy.ndarray
+            (size, size, 3) uint8 RGB.
+        """
+        values = skin_values(coefficients)
+        atlas = paint_skin(self._canvas(size), self.modes, values)
+        paint_mouth(atlas, values)
+        paint_eyeballs(atlas, load_template(), values, vertices)
+        return atlas
+
+    def iris(self, coefficients: FloatArray) -> FloatArray:
+        """Return the mean colour of the irises, (3,) 0..255."""
+        return iris_colour_of(skin_values(coefficients))
+
+
+def _picture(data: bytes | ByteArray, name: str, path: Path) -> ByteArray:
+    picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED)
+    if picture is None or picture.shape[0] != picture.shape[1]:
+        raise ModelError(f"The albedo model {path} is damaged: its layer {name} is not a picture")
+    colour = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) if picture.ndim == 3 else picture
+    return np.asarray(colour, dtype=np.uint8)
 
 
 def load_albedo_file(path: Path) -> AlbedoModel:
@@ -58,22 +106,21 @@ def load_albedo_file(path: Path) -> AlbedoModel:
     Raises
     ------
     ModelError
-        If it is missing, damaged or of a newer format.
+        If it is missing, damaged or of another format.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             meta = json.loads(str(data["meta"]))
             if meta["format"] > ALBEDO_FORMAT:
                 raise ModelError(f"{path} was written by a newer facestudio (format {meta['format']})")
-            mean = cv2.imdecode(data["mean_png"], cv2.IMREAD_COLOR_RGB)
-            if mean is None:
-                raise ModelError(f"The albedo model {path} is damaged: its mean skin is not a picture")
+            if meta["format"] < ALBEDO_FORMAT:
+                raise ModelError(f"{path} was written by an older facestudio (format {meta['format']})")
             scale = data["modes_scale"].astype(np.float32)
             return AlbedoModel(
                 version=meta["version"],
                 licence=meta["licence"],
                 source=meta["source"],
-                mean=np.asarray(mean, dtype=np.uint8),
+                layers={name: _picture(data[f"layer_{name}"], name, path) for name in LAYERS},
                 modes=data["modes"].astype(np.float32) * scale[:, None, None, None],
                 hair=data["hair"],
             )

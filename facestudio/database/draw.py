@@ -1,7 +1,7 @@
 """Draws a database of new heads from the ShapeModel, and writes it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,13 @@ from facestudio.values import FloatArray
 
 TEST_SHARE, HELD_OUT_SHARE = 0.4, 0.1
 
-DrawSkin = Callable[[Mapping[str, Any], np.random.Generator], FloatArray]
-"""Draws the AlbedoModel's coefficients (J,) for an appearance."""
+DrawSkins = Callable[[Sequence[Mapping[str, Any]], int], FloatArray]
+"""Draws the AlbedoModel's coefficients (N, J) for appearances and a seed."""
 
 
 def draw_database(
     model: ShapeModel,
-    draw_skin: DrawSkin,
+    draw_skins: DrawSkins,
     count: int,
     seed: int,
     path: Path,
@@ -33,7 +33,7 @@ def draw_database(
     ----------
     model
         Where heads come from; its basis becomes the database's.
-    draw_skin
+    draw_skins
         Where skins come from.
     count, seed
         How many, and of which draw. The same seed gives the same bytes.
@@ -44,13 +44,11 @@ def draw_database(
     """
     people: list[dict[str, Any]] = []
     heads: list[FloatArray] = []
-    skins: list[FloatArray] = []
     for i in range(count):
         rng = np.random.default_rng([seed, i])
         person = draw_appearance("female" if i % 2 == 0 else "male", rng)
         people.append(person)
         heads.append(draw_head(model, person, rng))
-        skins.append(draw_skin(person, rng))
         check(i / count)
     meta = {
         "format": DATABASE_FORMAT,
@@ -72,7 +70,7 @@ def draw_database(
             "basis": np.round(model.basis / scale[:, None, None]).astype(np.int16),
             "basis_scale": scale.astype(np.float32),
             "coefficients": np.stack(heads).astype(np.float32),
-            "skins": np.stack(skins).astype(np.float32),
+            "skins": draw_skins(people, seed).astype(np.float32),
         },
     )
 

@@ -43,6 +43,8 @@ class HeadDatabase:
         (N, J) float64: coefficients in the AlbedoModel.
     bytes
         Size of the file it was read from, 0 if it was not.
+    textures
+        The folder with the heads' own textures (ID.jpg), of imported scans; None if there are none.
     """
 
     name: str
@@ -58,6 +60,7 @@ class HeadDatabase:
     splits: tuple[str, ...]
     skins: FloatArray
     bytes: int = 0
+    textures: Path | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in (
@@ -79,7 +82,7 @@ class HeadDatabase:
     @cached_property
     def flat_basis(self) -> FloatArray:
         """The basis as (K, 3 V) float64."""
-        return self.basis.reshape(len(self.basis), -1).astype(np.float64)
+        return self.basis.reshape(len(self.basis), self.mean.size).astype(np.float64)
 
     def index(self, head_id: str) -> int:
         """Return a head's row.
@@ -160,6 +163,7 @@ def load_database_file(path: Path) -> HeadDatabase:
                 splits=tuple(meta["splits"]),
                 skins=data["skins"],
                 bytes=path.stat().st_size,
+                textures=path.parent / meta["textures"] if meta.get("textures") else None,
             )
     except ModelError:
         raise

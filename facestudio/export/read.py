@@ -10,7 +10,7 @@ from PIL import Image
 
 from facestudio.errors import FacestudioError, UnreadableInputError
 from facestudio.geometry.mesh import unique_edges
-from facestudio.render.occlusion import template_occlusion
+from facestudio.render.occlusion import template_gloss, template_occlusion
 from facestudio.render.scene import RenderMesh, mesh_of_faces
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import MAX_LEVEL, topology
@@ -102,15 +102,26 @@ def check_surface(vertices: FloatArray, faces: IntArray, path: Path) -> None:
 
 def occlusion_of(vertices: FloatArray) -> Float32Array:
     """Return the template's ambient occlusion (V,) of vertices (V, 3) in its order, else ones."""
+    open_sky = _of_template(vertices, template_occlusion())
+    return np.ones(len(vertices), dtype=np.float32) if open_sky is None else np.clip(open_sky, 0.0, 1.0)
+
+
+def oil_of(vertices: FloatArray) -> Float32Array:
+    """Return how much glossier than their material vertices (V, 3) in the template's order are, else zeros, (V,)."""
+    oil = _of_template(vertices, template_gloss())
+    return np.zeros(len(vertices), dtype=np.float32) if oil is None else oil
+
+
+def _of_template(vertices: FloatArray, values: Float32Array) -> Float32Array | None:
+    """Return the template's values (V_0,) at the level whose order the vertices (V, 3) have, or None."""
     template = load_template()
     quads, edges, count = len(template.quads), len(unique_edges(template.quads)), len(template.vertices)
     for level in range(MAX_LEVEL + 1):
         if count == len(vertices) and _alike(vertices, topology(level).apply(template.vertices)):
-            fine = topology(level).apply(template_occlusion().astype(np.float64))
-            return np.clip(fine, 0.0, 1.0).astype(np.float32)
+            return topology(level).apply(values.astype(np.float64)).astype(np.float32)
         # Catmull-Clark: a vertex for each vertex, edge and face.
         count, edges, quads = count + edges + quads, 2 * edges + 4 * quads, 4 * quads
-    return np.ones(len(vertices), dtype=np.float32)
+    return None
 
 
 def _alike(one: FloatArray, other: FloatArray) -> bool:

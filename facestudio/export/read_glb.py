@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from facestudio.export.read import check_surface, occlusion_of
+from facestudio.export.read import check_surface, occlusion_of, oil_of
 from facestudio.geometry.mesh import normalised
 from facestudio.render.scene import RenderMesh, gloss_of_material
 from facestudio.values import ByteArray, FloatArray, IntArray
@@ -96,7 +96,7 @@ def read_own_glb(path: Path) -> tuple[RenderMesh, ByteArray | None] | None:
         uvs=np.stack([uvs[:, 0], 1 - uvs[:, 1]], axis=1).astype(np.float32),
         triangles=triangles,
         edges=sides[once].astype(np.int32),
-        gloss=gloss,
+        gloss=gloss + oil_of(positions[rest])[place],
         occlusion=occlusion_of(positions[rest])[place],
     )
     return result, _texture(document)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from facestudio.errors import UnreadableInputError
-from facestudio.export.read import check_surface, occlusion_of, read_texture, scale_to_mm
+from facestudio.export.read import check_surface, occlusion_of, oil_of, read_texture, scale_to_mm
 from facestudio.geometry.mesh import vertex_normals
 from facestudio.render.scene import RenderMesh, gloss_of_material
 from facestudio.values import ByteArray, FloatArray, IntArray
@@ -130,7 +130,7 @@ def read_obj(path: Path) -> tuple[RenderMesh, ByteArray | None]:
         uvs=uvs[pairs[:, 1]].astype(np.float32),
         triangles=row[triangles].astype(np.int32),
         edges=edges.astype(np.int32),
-        gloss=gloss,
+        gloss=gloss + oil_of(vertices)[pairs[:, 0]],
         occlusion=occlusion_of(vertices)[pairs[:, 0]],
         colours=None if colours is None else colours[pairs[:, 0]].astype(np.float32),
     )

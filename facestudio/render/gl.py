@@ -9,79 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.paths import resources
 from facestudio.render.environment import load_gl
+from facestudio.render.gl_program import Program
 from facestudio.render.lighting import (
     DEEPEST,
     HOLLOW,
     LIGHTINGS,
     LOOKS,
     WIRE_COLOUR,
-    WRAP,
     Lighting,
     light_directions,
+    wrap_of,
 )
 from facestudio.render.scene import HIDDEN_OPACITY, MARK_LIFT_MM, Background, Marks, Mode, RenderMesh
 from facestudio.values import ByteArray, Float32Array, IntArray
 
 GL: Any = load_gl()
 
+_SOURCES = (0, 1, 2, 3)  # of a surface's colour, as in head.frag
+_SHOW_NORMALS = 3
 # Vertex attributes, as in head.vert.
 _POSITION, _NORMAL, _UV, _SURFACE, _COLOUR = range(5)
-
-
-class Program:
-    """A linked shader program that remembers where its uniforms are."""
-
-    def __init__(self, *files: str, define: str = "") -> None:
-        kinds = {".vert": GL.GL_VERTEX_SHADER, ".geom": GL.GL_GEOMETRY_SHADER, ".frag": GL.GL_FRAGMENT_SHADER}
-        folder = resources() / "shaders"
-        self._id = GL.glCreateProgram()
-        shaders = [self._compile(folder / name, kinds[name[-5:]], define) for name in files]
-        for shader in shaders:
-            GL.glAttachShader(self._id, shader)
-        GL.glLinkProgram(self._id)
-        for shader in shaders:
-            GL.glDeleteShader(shader)
-        if not GL.glGetProgramiv(self._id, GL.GL_LINK_STATUS):
-            raise RuntimeError(f"{', '.join(files)} do not link: {GL.glGetProgramInfoLog(self._id)}")
-        self._locations: dict[str, int] = {}
-
-    @staticmethod
-    def _compile(path: Any, kind: Any, define: str) -> Any:
-        shader = GL.glCreateShader(kind)
-        source = path.read_text(encoding="utf-8")
-        if define:  # after the line that names the version
-            source = source.replace("\n", f"\n#define {define}\n", 1)
-        GL.glShaderSource(shader, source)
-        GL.glCompileShader(shader)
-        if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):
-            raise RuntimeError(f"{path.name} does not compile: {GL.glGetShaderInfoLog(shader)}")
-        return shader
-
-    def use(self, **uniforms: Any) -> None:
-        """Make current and set uniforms: whole numbers, floats, vectors, (4, 4) matrices, (N, 3) arrays."""
-        GL.glUseProgram(self._id)
-        for name, value in uniforms.items():
-            if name not in self._locations:
-                self._locations[name] = GL.glGetUniformLocation(self._id, f"u_{name}")
-            at = self._locations[name]
-            if isinstance(value, int):
-                GL.glUniform1i(at, int(value))
-            elif isinstance(value, float):
-                GL.glUniform1f(at, value)
-            else:
-                array = np.ascontiguousarray(value, dtype=np.float32)
-                if array.shape == (4, 4):
-                    GL.glUniformMatrix4fv(at, 1, GL.GL_TRUE, array)
-                elif array.ndim == 2:
-                    GL.glUniform3fv(at, len(array), array)
-                else:
-                    (GL.glUniform2fv, GL.glUniform3fv, GL.glUniform4fv)[len(array) - 2](at, 1, array)
-
-    def release(self) -> None:
-        """Delete the program."""
-        GL.glDeleteProgram(self._id)
 
 
 @dataclass
@@ -95,6 +43,7 @@ class _Buffers:
     corners: int = 0
     line_ends: int = 0
     has_colours: bool = False
+    closed: bool = False
 
 
 class HeadRenderer:
@@ -124,7 +73,7 @@ class HeadRenderer:
         if tuple(int(n) for n in version) < (3, 3):
             raise RuntimeError(f"OpenGL {version[0]}.{version[1]} is too old: 3.3 is needed")
         self._programs = {
-            "head": Program("head.vert", "head.frag"),
+            **{f"head{k}": Program("head.vert", "head.frag", define=f"SOURCE {k}") for k in _SOURCES},
             "lines": Program("lines.vert", "lines.geom", "lines.frag"),
             "points": Program("points.vert", "points.frag"),
             "background": Program("background.vert", "background.frag"),
@@ -135,7 +84,7 @@ class HeadRenderer:
         """Replace the mesh."""
         self._release_mesh()
         data = _Buffers(surface=GL.glGenVertexArrays(1), lines=GL.glGenVertexArrays(1))
-        data.vertices = len(mesh.positions)
+        data.vertices, data.closed = len(mesh.positions), mesh.closed
         data.corners, data.line_ends = mesh.triangles.size, mesh.edges.size
         surface = np.stack([mesh.gloss, mesh.occlusion], axis=1)
         GL.glBindVertexArray(data.surface)
@@ -287,12 +236,13 @@ class HeadRenderer:
         if lighting.lights:
             lamp_uniforms["light_direction"] = lamps
             lamp_uniforms["light_colour"] = np.array([light.colour for light in lighting.lights])
-        self._programs["head"].use(
+        if mode == "normals":
+            source = _SHOW_NORMALS
+        scale, offset = wrap_of(look)
+        self._programs[f"head{source}"].use(
             view=view,
             projection=projection,
             texture=0,
-            source=source,
-            normals=mode == "normals",
             albedo=look.albedo,
             scatter=look.scatter,
             shine=look.shine,
@@ -301,7 +251,9 @@ class HeadRenderer:
             sky=lighting.sky,
             ground=lighting.ground,
             light_count=len(lighting.lights),
-            wrap=WRAP,
+            sheen=lighting.sheen,
+            wrap_scale=scale,
+            wrap_offset=offset,
             shoulder=lighting.shoulder,
             occlusion=lighting.occlusion,
             deepest=DEEPEST,
@@ -312,8 +264,14 @@ class HeadRenderer:
             # Push the surface back a little, so that its own lines lie on top of it.
             GL.glEnable(GL.GL_POLYGON_OFFSET_FILL)
             GL.glPolygonOffset(1.5, 4.0)
+        if mesh.closed:
+            # No inside can be seen: software OpenGL is a third faster without it.
+            GL.glEnable(GL.GL_CULL_FACE)
+            GL.glCullFace(GL.GL_BACK)
+            GL.glFrontFace(GL.GL_CCW)
         GL.glBindVertexArray(mesh.surface)
         GL.glDrawElements(GL.GL_TRIANGLES, mesh.corners, GL.GL_UNSIGNED_INT, None)
+        GL.glDisable(GL.GL_CULL_FACE)
         GL.glDisable(GL.GL_POLYGON_OFFSET_FILL)
         GL.glBindTexture(GL.GL_TEXTURE_2D, 0)
 

@@ -2,7 +2,9 @@
 
 The formula is also in resources/shaders/head.frag; tests hold the two together. Light is added up in linear
 light: hemisphere ambient, wrapped diffuse (light that enters skin leaves it a little farther on, red
-farthest), a Blinn-Phong highlight, a soft shoulder in place of clipping, then the sRGB curve.
+farthest), highlights as spherical gaussians about the mirrored view, which like the faint reflection of the
+surroundings grow towards grazing angles (C. Schlick, "An Inexpensive BRDF Model for Physically-based Rendering",
+1994), a soft shoulder in place of clipping, then the sRGB curve.
 """
 
 from dataclasses import dataclass
@@ -19,8 +21,8 @@ Colour: TypeAlias = tuple[float, float, float]
 MAX_LIGHTS = 4
 # What is left of the light in the deepest hollow: never black.
 DEEPEST = 0.25
-# Hollows of skin turn reddish: exponents per channel.
-HOLLOW: Colour = (0.8, 1.05, 1.1)
+# Hollows of skin turn reddish: what half-lit ones keep more (or less), per channel.
+HOLLOW: Colour = (0.22, -0.05, -0.08)
 # How far light wraps round skin, per channel; scaled by Look.scatter.
 WRAP: Colour = (0.45, 0.28, 0.22)
 
@@ -55,6 +57,8 @@ class Lighting:
         Linear light above this is compressed so that highlights keep their form; 1 only clips.
     occlusion
         How much hollows lose, 0..1.
+    sheen
+        How much of sky and ground surfaces reflect, 0..1.
     """
 
     sky: Colour
@@ -62,22 +66,23 @@ class Lighting:
     lights: tuple[Light, ...] = ()
     shoulder: float = 0.82
     occlusion: float = 1.0
+    sheen: float = 1.0
 
     def __post_init__(self) -> None:
         if len(self.lights) > MAX_LIGHTS:
             raise ValueError(f"{len(self.lights)} lamps: at most {MAX_LIGHTS} are drawn")
 
 
-# Soft light from the front keeps the photo's own shading readable: a facing surface shows its texture's
-# colour.
+# A large soft key from the upper left, a weak fill, a rim from behind: form shows, and skin facing the key has its
+# texture's colour.
 STUDIO = Lighting(
-    sky=(0.54, 0.55, 0.57),
-    ground=(0.40, 0.37, 0.35),
+    sky=(0.37, 0.38, 0.40),
+    ground=(0.19, 0.175, 0.165),
     lights=(
-        Light((-0.55, 0.60, 0.75), (0.34, 0.32, 0.30)),  # key
-        Light((0.80, 0.10, 0.60), (0.16, 0.17, 0.19)),  # fill
-        Light((0.35, 0.45, -0.85), (0.22, 0.22, 0.24)),  # rim
-        Light((-0.40, 0.26, 0.90), (0.09, 0.09, 0.09)),  # catch-light: below the lid's edge on the eye
+        Light((-0.62, 0.55, 0.75), (0.62, 0.60, 0.57)),  # key
+        Light((0.85, 0.05, 0.60), (0.13, 0.14, 0.16)),  # fill
+        Light((0.45, 0.50, -0.80), (0.34, 0.35, 0.38)),  # rim
+        Light((-0.36, 0.30, 0.90), (0.12, 0.12, 0.12)),  # catch-light: below the lid's edge on the eye
     ),
 )
 # More contrast, to judge a shape by.
@@ -91,7 +96,7 @@ SCULPTURE = Lighting(
     ),
 )
 # Every surface shows its own colour.
-FLAT = Lighting(sky=(1.0, 1.0, 1.0), ground=(1.0, 1.0, 1.0), shoulder=1.0, occlusion=0.0)
+FLAT = Lighting(sky=(1.0, 1.0, 1.0), ground=(1.0, 1.0, 1.0), shoulder=1.0, occlusion=0.0, sheen=0.0)
 
 
 @dataclass(frozen=True)
@@ -196,6 +201,13 @@ def light_directions(camera_rotation: FloatArray, lighting: Lighting) -> tuple[F
     return normalised(lamps @ to_head.T), to_head @ np.array([0.0, 1.0, 0.0])
 
 
+def wrap_of(look: Look) -> tuple[Float32Array, Float32Array]:
+    """Return scale and offset, (3,) each, that turn the cosine to a lamp into the wrapped one: 0 at -WRAP, 1 at 1."""
+    wrap = np.array(WRAP, dtype=np.float32) * np.float32(look.scatter)
+    scale = (1 / (1 + wrap)).astype(np.float32)
+    return scale, (wrap * scale).astype(np.float32)
+
+
 def shade(
     albedo: Float32Array,
     normals: Float32Array,
@@ -228,26 +240,28 @@ def shade(
     """
     lamps, up = light_directions(camera.rotation, lighting)
     sky, ground = np.array(lighting.sky, dtype=np.float32), np.array(lighting.ground, dtype=np.float32)
-    share = 0.5 + 0.5 * (normals @ up.astype(np.float32))[:, None]
-    diffuse = ground + (sky - ground) * share
-    wrap = np.array(WRAP, dtype=np.float32) * look.scatter * (1 - gloss[:, None])
-    sharpness = 14.0 + 600.0 * gloss**2
-    strength = look.shine * (0.035 + 3.0 * gloss**4)
-    highlight = np.zeros_like(albedo)
+    upward = up.astype(np.float32)
+    gloss = gloss[:, None]
+    wet = gloss**2
+    towards = np.einsum("pk,pk->p", normals, to_viewer)[:, None]
+    grazing = (1.0 - np.clip(towards, 0.0, 1.0)) ** 4
+    mirrored = 2.0 * towards * normals - to_viewer
+    diffuse = ground + (sky - ground) * (0.5 + 0.5 * (normals @ upward))[:, None]
+    reflected = ground + (sky - ground) * (0.5 + 0.5 * (mirrored @ upward))[:, None]
+    shine = lighting.sheen * (0.05 * wet + (0.05 + 0.25 * wet) * grazing) * reflected
+    scale, offset = wrap_of(look)
+    sharpness = 9.0 + 60.0 * wet + 530.0 * wet**2
+    strength = look.shine * (0.02 + 0.30 * gloss + 7.0 * wet**2) * (0.6 + 0.8 * grazing)
     for lamp, light in zip(lamps.astype(np.float32), lighting.lights, strict=True):
         colour = np.array(light.colour, dtype=np.float32)
-        facing = normals @ lamp
-        diffuse += colour * np.clip((facing[:, None] + wrap) / (1 + wrap), 0.0, 1.0)
-        halfway = to_viewer + lamp
-        halfway /= np.maximum(np.linalg.norm(halfway, axis=1, keepdims=True), 1e-6)
-        glint = np.clip(np.einsum("pk,pk->p", normals, halfway), 0.0, 1.0) ** sharpness
-        highlight += colour * (strength * glint * np.clip(4.0 * facing, 0.0, 1.0))[:, None]
-    light_left = 1 + lighting.occlusion * (DEEPEST + (1 - DEEPEST) * occlusion[:, None] - 1)
-    tint = 1 + look.scatter * (np.array(HOLLOW, dtype=np.float32) - 1)
-    linear = albedo * diffuse * light_left**tint + highlight * (
-        light_left + (1 - light_left) * gloss[:, None]
-    )
+        facing = (normals @ lamp)[:, None]
+        diffuse += colour * np.clip(facing * scale + offset, 0.0, 1.0)
+        glint = np.exp2(sharpness * ((mirrored @ lamp)[:, None] - 1.0))
+        shine += colour * (strength * glint * np.clip(4.0 * facing, 0.0, 1.0))
+    left = (1 + lighting.occlusion * (DEEPEST + (1 - DEEPEST) * occlusion - 1))[:, None]
+    reaches = left + look.scatter * left * (1 - left) * np.array(HOLLOW, dtype=np.float32)
+    linear = albedo * diffuse * reaches + shine * (left + (0.5 - 0.5 * left) * wet)
     room = max(1.0 - lighting.shoulder, 1e-6)
     over = np.maximum(linear - lighting.shoulder, 0.0)
-    soft = np.minimum(linear, lighting.shoulder) + room * (1 - np.exp(-over / room))
+    soft = np.minimum(linear, lighting.shoulder) + over * room / (over + room)
     return linear_to_srgb(soft.astype(np.float32))

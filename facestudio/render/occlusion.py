@@ -6,7 +6,7 @@ import numpy as np
 
 from facestudio.geometry.mesh import normalised, triangulate, unique_edges, vertex_normals
 from facestudio.geometry.raster import rasterise
-from facestudio.template.model import load_template
+from facestudio.template.model import Template, load_template
 from facestudio.values import Float32Array, FloatArray, IntArray, read_only
 
 _LIFT_MM = 1.5  # look from a little above the skin, so that it does not hide itself
@@ -69,8 +69,60 @@ def ambient_occlusion(
     return read_only((share + near) / (1 + count), np.float32)
 
 
+# Points of mesh478 along the edges of the lids, from corner to corner: left upper and lower, right upper and lower.
+_LIDS = (
+    ((362, 398, 384, 385, 386, 387, 388, 466, 263), (362, 382, 381, 380, 374, 373, 390, 249, 263)),
+    ((133, 173, 157, 158, 159, 160, 161, 246, 33), (133, 155, 154, 153, 145, 144, 163, 7, 33)),
+)
+_LID_SHADE_MM = 4.5  # how far down the upper lid and its lashes shade the eye
+# Where skin shines: points of mesh478, spread (mm), how much glossier than the rest.
+_SHINY = (
+    *((point, 6.0, 0.12) for point in (0, 17, 37, 267, 84, 314, 14, 13, 91, 321)),  # lips
+    *((point, 9.0, 0.07) for point in (4, 195, 5)),  # nose
+    *((point, 24.0, 0.04) for point in (151, 69, 299)),  # forehead
+    *((point, 9.0, 0.04) for point in (117, 346)),  # cheekbones
+)
+
+
+def _lid_shade(template: Template) -> Float32Array:
+    """Return how much light lids and lashes leave on the eyeballs, (V,) float32 0..1; 1 elsewhere."""
+    points = template.mesh478.points(template.vertices)
+    left = np.ones(len(template.vertices))
+    for chart, (upper, lower) in zip(template.eyes, _LIDS, strict=True):
+        ball = template.vertices[chart.start : chart.stop]
+        high, low = (edge[np.argsort(edge[:, 0])] for edge in (points[list(upper)], points[list(lower)]))
+        top = np.interp(ball[:, 0], high[:, 0], high[:, 1])
+        foot = np.interp(ball[:, 0], low[:, 0], low[:, 1])
+        side = np.minimum(ball[:, 0] - high[0, 0], high[-1, 0] - ball[:, 0])
+        shades = [
+            0.30 + 0.70 * np.clip((top - ball[:, 1]) / _LID_SHADE_MM, 0, 1) ** 0.8,
+            0.62 + 0.38 * np.clip((ball[:, 1] - foot) / 2.0, 0, 1),
+            0.45 + 0.55 * np.clip(side / 4.0, 0, 1),
+        ]
+        left[chart.start : chart.stop] = np.prod(shades, axis=0)
+    return left.astype(np.float32)
+
+
 @cache
 def template_occlusion() -> Float32Array:
     """Return the ambient occlusion of the template at rest, (V,) float32; heads differ little from it."""
     template = load_template()
-    return ambient_occlusion(template.vertices, template.quads)
+    open_sky = ambient_occlusion(template.vertices, template.quads).copy()
+    shade = _lid_shade(template)
+    for chart in template.eyes:
+        # Depth maps are too coarse for the gap between lids and eyeball.
+        open_sky[chart.start : chart.stop] = shade[chart.start : chart.stop]
+    return read_only(open_sky, np.float32)
+
+
+@cache
+def template_gloss() -> Float32Array:
+    """Return how much glossier than plain skin each vertex of the template is, (V,) float32: lips, nose, forehead."""
+    template = load_template()
+    points = template.mesh478.points(template.vertices)
+    out = np.zeros(len(template.vertices))
+    skin = template.material_vertices("skin")
+    for point, spread, strength in _SHINY:
+        square = ((template.vertices[skin] - points[point]) ** 2).sum(axis=1)
+        out[skin] = np.maximum(out[skin], strength * np.exp(-square / (2 * spread**2)))
+    return read_only(out, np.float32)

@@ -67,7 +67,8 @@ class PhotoRenderer:
             from facestudio.render.egl import EglContext
 
             self._context = EglContext()
-            from facestudio.render.gl import GL, Program
+            from facestudio.render.gl import GL
+            from facestudio.render.gl_program import Program
         except (ImportError, RuntimeError) as error:
             raise UsageError(
                 f"OpenGL cannot be used here: {error}",

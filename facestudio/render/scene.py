@@ -13,7 +13,7 @@ import numpy as np
 from facestudio.errors import UsageError
 from facestudio.geometry.camera import view_camera
 from facestudio.geometry.mesh import triangulate, unique_edges, vertex_normals
-from facestudio.render.occlusion import template_occlusion
+from facestudio.render.occlusion import template_gloss, template_occlusion
 from facestudio.template.subdivision import Topology
 from facestudio.values import Camera, Float32Array, FloatArray, IntArray, read_only
 
@@ -62,6 +62,8 @@ class RenderMesh:
         (R,) float32: the share of the sky a vertex sees, 0..1.
     colours
         (R, 3) float32 sRGB 0..1 or None: used in place of a texture.
+    closed
+        Whether its inside can never be seen: then only what faces the viewer is drawn.
     """
 
     positions: Float32Array
@@ -72,6 +74,7 @@ class RenderMesh:
     gloss: Float32Array
     occlusion: Float32Array
     colours: Float32Array | None = None
+    closed: bool = False
 
     def __post_init__(self) -> None:
         for name, dtype in (
@@ -188,6 +191,9 @@ def mesh_of_head(
     gloss = np.full(len(topology.render_vertices), _DEFAULT_GLOSS, dtype=np.float32)
     of_material = np.array([gloss_of_material(name) for name in materials], dtype=np.float32)
     gloss[corners] = of_material[topology.quad_material][:, None]
+    oily = template_gloss()
+    if len(oily) == len(vertices):
+        gloss += topology.apply(oily.astype(np.float64))[topology.render_vertices].astype(np.float32)
     return RenderMesh(
         positions=level[topology.render_vertices].astype(np.float32),
         normals=normals[topology.render_vertices].astype(np.float32),
@@ -196,6 +202,7 @@ def mesh_of_head(
         edges=_sides(corners)[first],
         gloss=gloss,
         occlusion=np.clip(open_sky, 0.0, 1.0)[topology.render_vertices].astype(np.float32),
+        closed=True,
     )
 
 

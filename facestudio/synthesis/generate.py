@@ -100,7 +100,7 @@ def draw_photo(
     rng = np.random.default_rng([seed, index, int(held_out)])
     atlas = 896 if size > 640 else 640 if size > 320 else 448
     identity = draw_identity(rng, held_out)
-    skin = draw_skin(rng, held_out, atlas)
+    skin = draw_skin(rng, atlas)
     person = draw_person(rng, 1 - float(mean_face_colour(skin).mean()) / 255)
     camera = draw_camera(rng, size)
     eye = camera_position(camera)

@@ -15,12 +15,12 @@ from facestudio.database.albedo import load_albedo
 from facestudio.database.appearance import draw_appearance, draw_head
 from facestudio.database.model import HeadDatabase, load_database
 from facestudio.database.shape_model import load_shape_model
+from facestudio.database.skins import draw_skin as draw_coefficients
 from facestudio.template.model import load_template
 from facestudio.template.seating import seat_eyeballs
 from facestudio.values import ByteArray, FloatArray
 
 _AS_IS = 0.12  # share of people who are a database head as it is
-_PARENTS = 3
 _LOCAL = 0.6  # standard deviations of the local modes
 
 
@@ -62,15 +62,6 @@ def source_heads(held_out: bool) -> tuple[str, ...]:
     return tuple(database.ids[i] for i in rows)
 
 
-def _mixed(table: FloatArray, rows: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
-    """Return a blend of some rows that keeps their spread: weights on the unit sphere, around their mean."""
-    chosen = rng.choice(rows, min(_PARENTS, len(rows)), replace=False)
-    weights = np.abs(rng.standard_normal(len(chosen))) + 0.05
-    weights /= np.linalg.norm(weights)
-    middle = table[list(rows)].mean(axis=0)
-    return middle + weights @ (table[chosen] - middle)
-
-
 def draw_identity(rng: np.random.Generator, held_out: bool = False) -> Identity:
     """Draw a person: now and then a database head as it is, else a new head of the shape model.
 
@@ -105,7 +96,7 @@ def draw_identity(rng: np.random.Generator, held_out: bool = False) -> Identity:
     return Identity(shape, np.asarray(coefficients), head_id, f"{database.name} {database.version}", person)
 
 
-def draw_skin(rng: np.random.Generator, held_out: bool, size: int) -> ByteArray:
+def draw_skin(rng: np.random.Generator, size: int) -> ByteArray:
     """Draw a skin in the template's atlas, (size, size, 3) uint8 RGB; not a head's own, which gives shape away."""
-    database, rows = _sources(held_out)
-    return load_albedo().skin(_mixed(database.skins, rows, rng) * rng.uniform(0.7, 1.15), size)
+    # Drawn anew for each photo: the two populations have other generators, and no skin in common.
+    return load_albedo().skin(draw_coefficients({}, rng), size)

@@ -8,8 +8,10 @@ import numpy as np
 
 from facestudio.database.draw import draw_database
 from facestudio.database.model import DEFAULT_DATABASE, FILE_NAME, load_database, load_database_file
+from facestudio.database.projections import FILE_NAME as PROJECTIONS
+from facestudio.database.projections import render_projections, save_projections
 from facestudio.database.shape_model import SHAPE_MODEL_FILE, load_shape_model, load_shape_model_file
-from facestudio.database.skins import draw_skin
+from facestudio.database.skins import draw_skins
 from facestudio.database.sources.ict_facekit import load_ict
 from facestudio.database.sources.makehuman import MakeHumanSource
 from facestudio.fitting.noise import mesh_noise
@@ -74,7 +76,10 @@ def build_shape_data(
     save_shape_model(model, folder / SHAPE_MODEL_FILE)
     model = load_shape_model_file(folder / SHAPE_MODEL_FILE)
     say(f"drawing {heads} heads")
-    draw_database(model, draw_skin, heads, seed, folder / DEFAULT_DATABASE)
+    draw_database(model, draw_skins, heads, seed, folder / DEFAULT_DATABASE)
+    say("drawing their frontal projections")
+    drawn = load_database_file(folder / DEFAULT_DATABASE / FILE_NAME)
+    save_projections(folder / DEFAULT_DATABASE / PROJECTIONS, render_projections(drawn), drawn)
     say(f"learning the landmarker's noise on {NOISE_PHOTOS} drawn photos")
     for cached in (load_shape_model, load_database, mesh_noise):
         cached.cache_clear()

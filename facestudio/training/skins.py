@@ -100,40 +100,10 @@ def fill_outside(pixels: ByteArray, inside: BoolArray) -> ByteArray:
     return lookup[labels]
 
 
-def learn_albedo(
-    skins: list[ByteArray], modes: int, mode_size: int
-) -> tuple[ByteArray, Float32Array, FloatArray]:
-    """Learn an AlbedoModel from skins in the template's UVs.
-
-    Parameters
-    ----------
-    skins
-        (S, S, 3) uint8 RGB each.
-    modes, mode_size
-        How many modes, and their resolution (they keep what varies smoothly between skins).
-
-    Returns
-    -------
-    mean
-        (S, S, 3) uint8.
-    modes
-        (J, s, s, 3) float32, 0..255 per unit of coefficient.
-    coefficients
-        (M, J) float64 of the skins.
-    """
-    small = np.stack([cv2.resize(s, (mode_size, mode_size), interpolation=cv2.INTER_AREA) for s in skins])
-    flat = small.reshape(len(skins), -1).astype(np.float64)
-    centred = flat - flat.mean(axis=0)
-    u, s, vt = np.linalg.svd(centred, full_matrices=False)
-    sign = np.sign(vt[np.arange(modes), np.argmax(np.abs(vt[:modes]), axis=1)])
-    coefficients = u[:, :modes] * sign * np.sqrt(len(skins))
-    basis = vt[:modes] * (sign * s[:modes])[:, None] / np.sqrt(len(skins))
-    mean = np.mean(np.stack(skins), axis=0, dtype=np.float64)
-    return (
-        np.round(mean).astype(np.uint8),
-        basis.reshape(modes, mode_size, mode_size, 3).astype(np.float32),
-        coefficients,
-    )
+def painted_as(path: Path) -> tuple[float, bool]:
+    """Return what a skin was painted as, by the words of its file name: age (0 young .. 1 old), and whether female."""
+    words = path.stem.lower().split("_")
+    return (0.0 if "young" in words else 1.0 if "old" in words else 0.5), "female" in words
 
 
 def learn_hair(skins: list[ByteArray], inside_oval: Float32Array, size: int) -> ByteArray:
@@ -162,22 +132,25 @@ def learn_hair(skins: list[ByteArray], inside_oval: Float32Array, size: int) -> 
     return np.round(255 * small).astype(np.uint8)
 
 
-def save_albedo(path: Path, mean: ByteArray, modes: Float32Array, hair: ByteArray) -> None:
+def save_albedo(path: Path, layers: dict[str, ByteArray], modes: Float32Array, hair: ByteArray) -> None:
     """Write an AlbedoModel file (docs/formats/albedo.md)."""
-    scale = np.abs(modes).max(axis=(1, 2, 3)) / 127  # so that each mode's largest value is 127
+    scale = np.maximum(np.abs(modes).max(axis=(1, 2, 3)), 1e-6) / 127  # each mode's largest value is 127
     meta = {
         "format": ALBEDO_FORMAT,
-        "version": "1",
+        "version": "2",
         "licence": "CC0-1.0",
-        "source": "learnt from 14 skins by the MakeHuman team (CC0)",
+        "source": "learnt from 14 skins by the MakeHuman team (CC0), and drawn by procedure",
     }
-    buffer = io.BytesIO()
-    Image.fromarray(mean).save(buffer, "PNG", optimize=True)
+    pictures: dict[str, ByteArray] = {}
+    for name, layer in layers.items():
+        buffer = io.BytesIO()
+        Image.fromarray(layer).save(buffer, "PNG", optimize=True)
+        pictures[f"layer_{name}"] = np.frombuffer(buffer.getvalue(), dtype=np.uint8)
     save_arrays(
         path,
         {
             "meta": np.array(json.dumps(meta, sort_keys=True)),
-            "mean_png": np.frombuffer(buffer.getvalue(), dtype=np.uint8),
+            **pictures,
             "modes": np.round(modes / scale[:, None, None, None]).astype(np.int8),
             "modes_scale": scale.astype(np.float32),
             "hair": hair,

@@ -16,15 +16,14 @@ from facestudio.template.subdivision import build_topology, topology
 from facestudio.texture.layout import SURFACE_LEVEL, build_layout
 from facestudio.texture.regions import oval_distance
 from facestudio.training.makehuman_heads import HeadSampler
-from facestudio.training.skins import learn_albedo, learn_hair, resample_skin, save_albedo, source_uv_map
+from facestudio.training.skin_layers import TONE_MODES, build_layers
+from facestudio.training.skins import learn_hair, painted_as, resample_skin, save_albedo, source_uv_map
 from facestudio.training.template import build_mesh, save_template
 from facestudio.training.template_mesh import HeadCut
 from facestudio.training.template_points import find_mesh_points, surface_map
 from facestudio.values import ByteArray, FloatArray
 
 SKIN_SIZE = 1024
-SKIN_MODES = 7
-SKIN_MODE_SIZE = 192
 HAIR_SIZE = 256
 _JAW_REACH = 24.0  # degrees
 
@@ -91,16 +90,15 @@ def build_studio_data(
     """
     source = MakeHumanSource(wheel)
     pictures = sorted(skins_folder.glob("*.png"))
-    if len(pictures) <= SKIN_MODES:
+    if len(pictures) <= TONE_MODES:
         raise UnreadableInputError(
-            f"{skins_folder} holds {len(pictures)} PNG skins, at least {SKIN_MODES + 1} are needed"
+            f"{skins_folder} holds {len(pictures)} PNG skins, at least {TONE_MODES + 1} are needed"
         )
     say("cutting the head and laying out its UVs")
     template, cut, measures = build_mesh(source)
     say(f"reading {len(pictures)} skins")
     uv_map = source_uv_map(template, cut, source.base, SKIN_SIZE)
     skins: list[ByteArray] = [resample_skin(path, uv_map) for path in pictures]
-    mean, modes, _ = learn_albedo(skins, SKIN_MODES, SKIN_MODE_SIZE)
     say("finding the landmarker's points on rendered heads")
     mesh478, spread = find_mesh_points(template, _varied_heads(source, template, cut, len(skins)), skins)
     template = replace(template, mesh478=mesh478)
@@ -110,7 +108,11 @@ def build_studio_data(
     layout = build_layout(template, build_topology(template, SURFACE_LEVEL), SKIN_SIZE)
     inside_oval = layout.grid(oval_distance(template, layout), -1.0)
     hair = learn_hair(skins, inside_oval, HAIR_SIZE)
-    save_albedo(output / "database" / "albedo.npz", mean, modes, hair)
+    say("learning and drawing the layers of skins")
+    ages, females = zip(*(painted_as(path) for path in pictures), strict=True)
+    surface = build_topology(template, SURFACE_LEVEL)
+    layers, modes = build_layers(template, surface, skins, list(ages), list(females), hair)
+    save_albedo(output / "database" / "albedo.npz", layers, modes, hair)
     for cached in (load_template, topology, load_albedo):
         cached.cache_clear()
     return StudioDataReport(

@@ -1,5 +1,6 @@
 #version 330 core
 // Places a vertex of the head and hands its surface on to head.frag, all in head space (millimetres).
+// SOURCE: as in head.frag.
 
 layout(location = 0) in vec3 a_position;
 layout(location = 1) in vec3 a_normal;
@@ -9,18 +10,25 @@ layout(location = 4) in vec3 a_colour;   // sRGB 0..1
 
 uniform mat4 u_view;         // head space -> eye space
 uniform mat4 u_projection;   // eye space -> clip space
+uniform vec3 u_eye;          // head space
 
-out vec3 v_position;
+out vec3 v_to_viewer;
 out vec3 v_normal;
-out vec2 v_uv;
 out vec2 v_surface;
+#if SOURCE == 1
+out vec2 v_uv;
+#elif SOURCE == 2
 out vec3 v_colour;
+#endif
 
 void main() {
-    v_position = a_position;
+    v_to_viewer = u_eye - a_position;
     v_normal = a_normal;
-    v_uv = vec2(a_uv.x, 1.0 - a_uv.y);   // row 0 of a texture is v = 1
     v_surface = a_surface;
+#if SOURCE == 1
+    v_uv = vec2(a_uv.x, 1.0 - a_uv.y);   // row 0 of a texture is v = 1
+#elif SOURCE == 2
     v_colour = a_colour;
+#endif
     gl_Position = u_projection * (u_view * vec4(a_position, 1.0));
 }

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facestudio import __version__, paths
@@ -80,6 +81,8 @@ def test_build_draws_a_database_of_ones_own(
     own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(paths, "user_data", lambda: own.parent)
+    drawn = np.zeros((24, 8, 8, 3), dtype=np.uint8)
+    monkeypatch.setattr("facestudio.database.projections.render_projections", lambda *_, **__: drawn)
     command = ["database", "build", "mine", "--heads", "24", "--seed", "7", "--quiet"]
     assert main(command) == 0
     assert capsys.readouterr().out == f"{own / 'mine'}\n"

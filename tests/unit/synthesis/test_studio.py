@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from facestudio.database.model import load_database
+from facestudio.database.skin_axes import AXES
 from facestudio.geometry.camera import head_angles, project, view_camera
 from facestudio.synthesis.studio import (
     draw_camera,
@@ -61,7 +62,9 @@ def test_the_same_generator_gives_the_same_photo(shot):
 @pytest.mark.parametrize("yaw", [-20.0, 0.0, 15.0])
 def test_pupils_are_drawn_where_the_points_say(template, yaw):
     camera = _camera(yaw)
-    atlas = head_atlas(template, template.vertices, np.zeros(7), np.array([150.0, 140.0, 130.0]), 1024)
+    atlas = head_atlas(
+        template, template.vertices, np.zeros(len(AXES)), np.array([150.0, 140.0, 130.0]), 1024
+    )
     picture = draw_head(topology(1), template.vertices, atlas, camera)
     places, _ = project(camera, template.mesh478.points(template.vertices))
     for pupil in (468, 473):
@@ -136,7 +139,7 @@ def test_cameras_hold_the_face_and_turn_no_further_than_asked(template):
 
 
 def test_the_atlas_has_skin_mouth_and_eyes(template):
-    atlas = head_atlas(template, template.vertices, np.zeros(7), np.array([40.0, 90.0, 200.0]), 512)
+    atlas = head_atlas(template, template.vertices, np.zeros(len(AXES)), np.array([40.0, 90.0, 200.0]), 512)
     u, v = template.eyes[0].centre
     pupil = atlas[int((1 - v) * 512), int(u * 512)]
     assert pupil.max() < 40

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facestudio.database.albedo import load_albedo_file
+from facestudio.database.albedo import load_albedo, load_albedo_file
 from facestudio.database.appearance import draw_appearance, macro_weights
 from facestudio.database.sources.makehuman import MM_PER_UNIT, MakeHumanSource
 from facestudio.errors import UnreadableInputError
 from facestudio.template.model import load_template, load_template_file
 from facestudio.training.makehuman_heads import HeadSampler, slider_pairs
-from facestudio.training.skins import learn_albedo, resample_skin, save_albedo, source_uv_map
+from facestudio.training.skins import painted_as, resample_skin, save_albedo, source_uv_map
 from facestudio.training.studio_data import build_studio_data
 from facestudio.training.template import build_mesh, save_template
 from facestudio.values import ARKIT_NAMES
@@ -202,15 +202,17 @@ def test_a_damaged_skin_is_said_so(tmp_path):
         resample_skin(tmp_path / "skin.png", np.zeros((4, 4, 2), np.float32))
 
 
-def test_an_albedo_model_gives_back_the_skins_it_was_learnt_from(tmp_path):
-    rng = np.random.default_rng(2)
-    tones = rng.uniform(-1, 1, (9, 2))
-    smooth = np.stack([np.linspace(0, 60, 64)[None, :] * np.ones((64, 1)), np.full((64, 64), 40.0)])
-    pictures = 128 + np.einsum("nj,jyx->nyx", tones, smooth)
-    skins = [np.repeat(np.rint(p)[..., None], 3, axis=2).astype(np.uint8) for p in pictures]
-    mean, modes, coefficients = learn_albedo(skins, 2, 32)
-    save_albedo(tmp_path / "albedo.npz", mean, modes, np.zeros((8, 8), np.uint8))
+def test_what_a_skin_was_painted_as_is_in_its_name(tmp_path):
+    assert painted_as(tmp_path / "old_lightskinned_male_diffuse.png") == (1.0, False)
+    assert painted_as(tmp_path / "middleage_darkskinned_female_diffuse.png") == (0.5, True)
+    assert painted_as(tmp_path / "young_x_female.png") == (0.0, True)
+
+
+def test_an_albedo_model_is_read_as_it_was_written(tmp_path):
+    shipped = load_albedo()
+    save_albedo(tmp_path / "albedo.npz", dict(shipped.layers), shipped.modes, shipped.hair)
     model = load_albedo_file(tmp_path / "albedo.npz")
-    np.testing.assert_allclose(coefficients.std(axis=0), 1)
-    for own, skin in zip(coefficients, skins, strict=True):
-        np.testing.assert_allclose(model.skin(own, 64).astype(int), skin, atol=4)
+    for name, layer in shipped.layers.items():
+        np.testing.assert_array_equal(model.layers[name], layer)
+    np.testing.assert_allclose(model.modes, shipped.modes, atol=1e-6)
+    np.testing.assert_array_equal(model.hair, shipped.hair)
