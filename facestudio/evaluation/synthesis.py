@@ -17,12 +17,12 @@ from facestudio.landmarks.schemes import face_frame, load_scheme, prior_landmark
 from facestudio.photo import load_photo
 from facestudio.synthesis.truth import SEEN, Truth, read_truth
 from facestudio.training.landmark_map import AnnotatedFace, read_annotated_faces
-from facestudio.values import ByteArray, FloatArray
+from facestudio.values import BoolArray, ByteArray, FloatArray
 
 LARGEST_YAW: Final = 45.0
 _FOLDS: Final = 5
 _SHAPES: Final = 40  # principal components of the located mesh that a correction may depend on
-_PULLS: Final = (100.0, 300.0, 1000.0, 3000.0, 10000.0)  # towards no correction by shape, in photos
+_PULLS: Final = (100.0, 300.0, 1000.0, 3000.0, 1e9)  # towards no correction by shape, in photos
 _CORNERS: Final = (33, 263)
 _BLUNDER: Final = 0.12  # a point farther off than this teaches nothing
 
@@ -202,9 +202,9 @@ class EarlyTest:
         After the correction learnt on synthetic photos alone.
     both
         After the correction and a constant offset for each point, learnt on other people; how strongly the shape
-        counts is chosen on those others, too.
+        counts is chosen for each part of the face on those others, too.
     ridges
-        What was chosen in each fold.
+        What was chosen for each part of the face in each fold.
     """
 
     photos: int
@@ -212,7 +212,7 @@ class EarlyTest:
     offset: tuple[float, float]
     corrected: tuple[float, float]
     both: tuple[float, float]
-    ridges: tuple[float, ...]
+    ridges: dict[str, list[float]]
 
 
 def _person(name: str) -> str:
@@ -244,13 +244,21 @@ def early_test(photos: LocatedPhotos, faces: list[AnnotatedFace]) -> EarlyTest:
 
     plain = error_of(mesh)
     better = {ridge: error_of(learn_correction(photos, ridge).apply(mesh)) for ridge in _PULLS}
-    offset, both, ridges = np.empty_like(plain), np.empty_like(plain), list[float]()
+    offset, both, ridges = np.empty_like(plain), np.empty_like(plain), dict[str, list[float]]()
     for k in range(_FOLDS):
         own, others = fold == k, fold != k
         offset[own] = plain[own] - plain[others].mean(axis=0)
-        ridge = min(_PULLS, key=lambda r: _figures(better[r][others] - better[r][others].mean(axis=0))[0])
-        both[own] = better[ridge][own] - better[ridge][others].mean(axis=0)
-        ridges.append(ridge)
+        for name, numbers in load_scheme("ibug68").parts.items():
+            part = list(numbers)
+
+            def left(ridge: float, part: list[int] = part, others: BoolArray = others) -> float:
+                error = better[ridge][others][:, part]
+                return float(np.linalg.norm(error - error.mean(axis=0), axis=2).mean())
+
+            ridge = min(_PULLS, key=left)
+            error = better[ridge][:, part]
+            both[np.ix_(own, part)] = error[own] - error[others].mean(axis=0)
+            ridges.setdefault(name, []).append(ridge)
     return EarlyTest(
         len(faces),
         _figures(plain),
@@ -289,7 +297,7 @@ class SynthesisReport:
         if self.early is not None:
             early = {
                 "photos": self.early.photos,
-                "ridges": list(self.early.ridges),
+                "ridges": self.early.ridges,
                 **{
                     name: {"all": getattr(self.early, name)[0], "inner": getattr(self.early, name)[1]}
                     for name in ("located", "offset", "corrected", "both")
