@@ -265,7 +265,7 @@ def early_test(photos: LocatedPhotos, faces: list[AnnotatedFace]) -> EarlyTest:
         _figures(offset),
         _figures(better[_PULLS[2]]),
         _figures(both),
-        tuple(ridges),
+        ridges,
     )
 
 
