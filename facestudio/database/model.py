@@ -13,7 +13,7 @@ from facestudio.paths import resources, user_data
 from facestudio.values import Float32Array, FloatArray, read_only
 
 DATABASE_FORMAT = 1
-DEFAULT_DATABASE = "starter"
+DEFAULT_DATABASE = "studio"
 FILE_NAME = "heads.npz"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.database.model import HeadDatabase, load_database
+from facestudio.database.model import DEFAULT_DATABASE, HeadDatabase, load_database
 from facestudio.errors import NoFaceError
 from facestudio.fitting.noise import independent_noise
 from facestudio.geometry.camera import project
@@ -106,7 +106,7 @@ def _errors(
 def evaluate_reconstruction(
     count: int = 40,
     seed: int = 11,
-    name: str = "starter",
+    name: str = DEFAULT_DATABASE,
     say: Callable[[str], None] = lambda line: None,
 ) -> ReconstructionReport:
     """Reconstruct drawn photos of heads that database, prior and basis have never seen.

@@ -5,11 +5,13 @@ Gauss-Newton with an analytic Jacobian on
     || whitened (u - project(R x + t)) ||^2 + (z - z0)' C^-1 (z - z0) + || (e - e0) / s_e ||^2,
 
 x = mean + z identity + e expression. The points' covariance has low rank plus diagonal, so it is inverted by
-the Woodbury identity. Expression weights are kept in 0..1 by an active set.
+the Woodbury identity. The local deformation modes are part of that covariance while the others are sought (they
+are many, linear and Gaussian); what they take up of the residual is their conditional mean. Expression weights are kept in 0..1 by an active set.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -19,6 +21,9 @@ from facestudio.errors import NoFaceError
 from facestudio.fitting.sparse_model import SparseModel
 from facestudio.geometry.camera import project, rotation_matrix, to_camera_space
 from facestudio.values import BoolArray, Camera, FloatArray, read_only
+
+_POSE = 7  # unknowns before identity: rotation, translation, focal length
+_LOCAL_VARIANCE = 0.99  # of what the points see of the local modes; the rest is too small to tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +40,17 @@ class Prior:
         (52,) mean of the expression weights.
     expression_sigma
         (52,) their standard deviations.
+    focal_px, focal_sigma
+        The most probable focal length (the start's if not given) and the standard deviation of its logarithm; 0 if
+        the lens is known.
     """
 
     identity: FloatArray
     variance: FloatArray
     expression: FloatArray
     expression_sigma: FloatArray
+    focal_px: float | None = None
+    focal_sigma: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,17 +74,18 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The most probable camera, identity (K,) and expression (52,), and the covariance of identity (K, K)."""
+    """The most probable camera, identity (K,), expression (52,) and local modes (L, 3); identity's covariance."""
 
     camera: Camera
     identity: FloatArray
     expression: FloatArray
+    local: FloatArray
     identity_covariance: FloatArray
     residual_px: float
     iterations: int
 
     def __post_init__(self) -> None:
-        for name in ("identity", "expression", "identity_covariance"):
+        for name in ("identity", "expression", "local", "identity_covariance"):
             object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
 
@@ -113,15 +124,24 @@ def initial_pose(points: FloatArray, pixels: FloatArray, camera: Camera) -> Came
     return posed
 
 
-def _jacobian(camera: Camera, posed: FloatArray, model: SparseModel) -> FloatArray:
-    """Return d(pixels)/d(rotation, translation, identity, expression), (2 P, 6 + K + 52)."""
-    x = to_camera_space(camera, posed)
+def _by_point(camera: Camera, x: FloatArray) -> FloatArray:
+    """Return d(pixel)/d(point) for points (P, 3) in camera space, (P, 2, 3)."""
     inverse = 1.0 / x[:, 2]
     by_point = np.zeros((len(x), 2, 3))
     by_point[:, 0, 0] = camera.fx * inverse
     by_point[:, 0, 2] = -camera.fx * x[:, 0] * inverse**2
     by_point[:, 1, 1] = camera.fy * inverse
     by_point[:, 1, 2] = -camera.fy * x[:, 1] * inverse**2
+    return by_point
+
+
+def _jacobian(camera: Camera, posed: FloatArray, model: SparseModel) -> FloatArray:
+    """Return d(pixels)/d(rotation, translation, focal length, identity, expression), (2 P, 7 + K + 52)."""
+    x = to_camera_space(camera, posed)
+    by_point = _by_point(camera, x)
+    # A longer lens goes with a head farther away, as in `_moved`: the head's size in the picture stays.
+    from_centre = np.stack([camera.fx * x[:, 0] / x[:, 2], camera.fy * x[:, 1] / x[:, 2]], axis=1)
+    by_lens = from_centre + by_point[:, :, 2] * camera.translation_mm[2]
     turned = x - camera.translation_mm
     # Rotation is updated from the left, exp(w) R: dx/dw = -[R x]_x.
     cross = np.zeros((len(x), 3, 3))
@@ -131,15 +151,32 @@ def _jacobian(camera: Camera, posed: FloatArray, model: SparseModel) -> FloatArr
     in_head = by_point @ camera.rotation
     shape = np.concatenate([model.identity, model.expression])
     by_shape = np.einsum("pic,kpc->pik", in_head, shape, optimize=True)
-    return np.concatenate([by_point @ cross, by_point, by_shape], axis=2).reshape(2 * len(x), -1)
+    return np.concatenate([by_point @ cross, by_point, by_lens[:, :, None], by_shape], axis=2).reshape(
+        2 * len(x), -1
+    )
+
+
+@lru_cache(maxsize=16)
+def _local_components(model: SparseModel) -> tuple[FloatArray, FloatArray]:
+    """Return what the points see of the local modes: fields (r, P), and the modes (L, r) they are made of."""
+    u, s, vt = np.linalg.svd(model.local, full_matrices=False)
+    kept = int((np.cumsum(s**2) < _LOCAL_VARIANCE * (s**2).sum()).sum()) + 1 if s.any() else 0
+    return s[:kept, None] * vt[:kept], u[:, :kept]
+
+
+def _local_factor(model: SparseModel, camera: Camera, points: FloatArray) -> FloatArray:
+    """Return what the local modes do in the picture, (2 P, 3 r) pixels."""
+    fields, _ = _local_components(model)
+    in_head = _by_point(camera, to_camera_space(camera, points)) @ camera.rotation
+    return np.einsum("pic,rp->pirc", in_head, fields).reshape(2 * len(points), -1)
 
 
 class _Weight:
     """Applies the inverse of factor factor' + diag(sigma^2) (Woodbury)."""
 
-    def __init__(self, evidence: Evidence) -> None:
-        self._root = 1.0 / evidence.sigma.reshape(-1)
-        self._factor = evidence.factor * self._root[:, None]
+    def __init__(self, sigma: FloatArray, factor: FloatArray) -> None:
+        self._root = 1.0 / sigma.reshape(-1)
+        self._factor = factor * self._root[:, None]
         self._small = None
         if self._factor.shape[1]:
             inner = np.eye(self._factor.shape[1]) + self._factor.T @ self._factor
@@ -156,6 +193,12 @@ class _Weight:
             cost -= float(fr @ cho_solve(self._small, fr))
         return hessian, right, cost
 
+    def common(self, residual: FloatArray) -> FloatArray:
+        """Return the conditional mean of the factors' coefficients, (R,), given all that is left."""
+        if self._small is None:
+            return np.zeros(0)
+        return cho_solve(self._small, self._factor.T @ (residual * self._root))
+
 
 @dataclass(frozen=True, eq=False)
 class _Guess:
@@ -166,9 +209,20 @@ class _Guess:
     expression: FloatArray
     points: FloatArray
 
+    def unknowns(self, focal: float) -> FloatArray:
+        """Return what the prior speaks of: nothing of the pose, log(focal / given), identity, expression."""
+        lens = np.log(self.camera.fx / focal)
+        return np.concatenate([np.zeros(_POSE - 1), [lens], self.identity, self.expression])
+
     def in_front(self) -> bool:
         """Tell whether all points lie before the camera."""
         return bool((to_camera_space(self.camera, self.points)[:, 2] > 10.0).all())
+
+
+def _guess(model: SparseModel, camera: Camera, identity: FloatArray, expression: FloatArray) -> _Guess:
+    """Return a guess with its points; the expression is held between 0 and 1."""
+    held = np.clip(expression, 0, 1)
+    return _Guess(camera, identity, held, model.points(identity, held))
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,25 +235,31 @@ class _Normal:
 
 
 class _Problem:
-    """What is minimised, with the unknowns in the order rotation, translation, identity, expression."""
+    """What is minimised; unknowns: rotation, translation, focal length, identity, expression."""
 
-    def __init__(self, model: SparseModel, evidence: Evidence, prior: Prior) -> None:
+    def __init__(self, model: SparseModel, evidence: Evidence, prior: Prior, start: "_Guess") -> None:
         self._model, self._evidence = model, evidence
-        self._weight = _Weight(evidence)
-        pose = np.zeros(6)
+        self._weight = self._weight_at(start)
+        self._focal = prior.focal_px or start.camera.fx
+        lens = 1 / prior.focal_sigma**2 if prior.focal_sigma else 0.0
+        pose = np.array([0.0] * (_POSE - 1) + [lens])
         self._precision = np.concatenate([pose, 1 / prior.variance, 1 / prior.expression_sigma**2])
-        self._centre = np.concatenate([pose, prior.identity, prior.expression])
+        self._centre = np.concatenate([np.zeros(_POSE), prior.identity, prior.expression])
+        self.pose_and_identity = np.ones(_POSE + len(prior.identity), dtype=np.bool_)
+        self.pose_and_identity[_POSE - 1] = prior.focal_sigma > 0
 
-    def guess(self, camera: Camera, identity: FloatArray, expression: FloatArray) -> _Guess:
-        """Return a guess with its points; the expression is held between 0 and 1."""
-        held = np.clip(expression, 0, 1)
-        return _Guess(camera, identity, held, self._model.points(identity, held))
+    def _weight_at(self, guess: _Guess) -> _Weight:
+        local = _local_factor(self._model, guess.camera, guess.points)
+        return _Weight(self._evidence.sigma, np.concatenate([self._evidence.factor, local], axis=1))
 
     def moved(self, guess: _Guess, update: FloatArray) -> _Guess:
         """Return the guess after an update of the unknowns."""
-        end = 6 + len(guess.identity)
-        return self.guess(
-            _moved(guess.camera, update), guess.identity + update[6:end], guess.expression + update[end:]
+        end = _POSE + len(guess.identity)
+        return _guess(
+            self._model,
+            _moved(guess.camera, update),
+            guess.identity + update[_POSE:end],
+            guess.expression + update[end:],
         )
 
     def normal(self, guess: _Guess) -> _Normal:
@@ -208,13 +268,20 @@ class _Problem:
         hessian, right, cost = self._weight.normal(
             _jacobian(guess.camera, guess.points, self._model), (self._evidence.pixels - pixels).reshape(-1)
         )
-        away = self._centre - np.concatenate([np.zeros(6), guess.identity, guess.expression])
+        away = self._centre - guess.unknowns(self._focal)
         hessian[np.diag_indices_from(hessian)] += self._precision
         return _Normal(hessian, right + self._precision * away, cost + float(self._precision @ away**2))
 
-    def residual_px(self, guess: _Guess) -> float:
-        """Return the root mean square distance between located and fitted points, pixels."""
+    def local(self, guess: _Guess) -> FloatArray:
+        """Return the most probable local modes (L, 3) for a guess of everything else."""
         pixels, _ = project(guess.camera, guess.points)
+        residual = (self._evidence.pixels - pixels).reshape(-1)
+        common = self._weight_at(guess).common(residual)[self._evidence.factor.shape[1] :]
+        return _local_components(self._model)[1] @ common.reshape(-1, 3)
+
+    def residual_px(self, guess: _Guess, local: FloatArray) -> float:
+        """Return the root mean square distance between located and fitted points, pixels."""
+        pixels, _ = project(guess.camera, guess.points + self._model.local.T @ local)
         return float(np.sqrt(((pixels - self._evidence.pixels) ** 2).sum(axis=1).mean()))
 
 
@@ -238,7 +305,7 @@ def fit_map(
     evidence
         P points with their noise.
     camera
-        Its pose is the start (see `initial_pose`); its focal length is kept.
+        Its pose is the start (see `initial_pose`); its focal length is kept unless the prior gives it freedom.
     prior
         Means and variances of the coefficients.
     identity, expression
@@ -257,21 +324,21 @@ def fit_map(
     NoFaceError
         If the fit runs away (points behind the camera).
     """
-    problem = _Problem(model, evidence, prior)
-    guess = problem.guess(
+    guess = _guess(
+        model,
         camera,
         prior.identity if identity is None else identity,
         prior.expression if expression is None else expression,
     )
+    problem = _Problem(model, evidence, prior, guess)
     normal = problem.normal(guess)
-    pose_and_identity = np.ones(6 + len(guess.identity), bool)
-    end = len(pose_and_identity)
+    end = len(problem.pose_and_identity)
     damping = 1e-3
     steps = 0
     while steps < iterations:
         steps += 1
         check()
-        free = np.concatenate([pose_and_identity, _movable(guess.expression, normal.right[end:])])
+        free = np.concatenate([problem.pose_and_identity, _movable(guess.expression, normal.right[end:])])
         trial = problem.moved(guess, _solve(normal.hessian, normal.right, free, damping))
         if not trial.in_front():
             raise NoFaceError("The landmarks do not fit a face in front of the camera")
@@ -287,9 +354,19 @@ def fit_map(
         damping = max(damping / 10, 1e-6)
         if settled:
             break
-    inverse = np.linalg.inv(normal.hessian + 1e-9 * np.eye(len(normal.hessian)))
-    covariance = np.asarray(inverse[6:end, 6:end], dtype=np.float64)
-    return Fit(guess.camera, guess.identity, guess.expression, covariance, problem.residual_px(guess), steps)
+    known = np.concatenate([~problem.pose_and_identity, np.zeros(len(guess.expression), dtype=np.bool_)])
+    inverse = np.linalg.inv(normal.hessian + np.diag(np.where(known, 1e12, 1e-9)))
+    covariance = np.asarray(inverse[_POSE:end, _POSE:end], dtype=np.float64)
+    local = problem.local(guess)
+    return Fit(
+        guess.camera,
+        guess.identity,
+        guess.expression,
+        local,
+        covariance,
+        problem.residual_px(guess, local),
+        steps,
+    )
 
 
 def _movable(expression: FloatArray, push: FloatArray) -> BoolArray:
@@ -306,8 +383,12 @@ def _solve(hessian: FloatArray, right: FloatArray, free: BoolArray, damping: flo
 
 
 def _moved(camera: Camera, update: FloatArray) -> Camera:
+    lens = np.exp(np.clip(update[_POSE - 1], -0.5, 0.5))
+    moved = camera.translation_mm + update[3:6]
     return replace(
         camera,
+        fx=camera.fx * lens,
+        fy=camera.fy * lens,
         rotation=rotation_matrix(update[:3]) @ camera.rotation,
-        translation_mm=camera.translation_mm + update[3:6],
+        translation_mm=moved * np.array([1.0, 1.0, lens]),
     )

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facestudio.database.model import HeadDatabase
+from facestudio.database.shape_model import load_shape_model
+from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import PointMap, Template
 from facestudio.values import FloatArray, read_only
 
@@ -23,23 +25,30 @@ class SparseModel:
         (K, P, 3) float64 mm per unit; the prior of the coefficients has unit variance over the database.
     expression
         (52, P, 3) float64 mm at weight 1.
+    local
+        (L, P) float64 mm per standard deviation: the local deformation modes, each along X, Y and Z.
     """
 
     mean: FloatArray
     identity: FloatArray
     expression: FloatArray
+    local: FloatArray
 
     def __post_init__(self) -> None:
-        for name in ("mean", "identity", "expression"):
+        for name in ("mean", "identity", "expression", "local"):
             object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
     def __len__(self) -> int:
         return len(self.mean)
 
-    def points(self, identity: FloatArray, expression: FloatArray | None = None) -> FloatArray:
-        """Return the points (P, 3) mm for identity (K,) and, if given, expression (52,) coefficients."""
+    def points(
+        self, identity: FloatArray, expression: FloatArray | None = None, local: FloatArray | None = None
+    ) -> FloatArray:
+        """Return the points (P, 3) mm for identity (K,) and, if given, expression (52,) and local (L, 3)."""
         points = self.mean + np.tensordot(identity, self.identity, axes=1)
-        return points if expression is None else points + np.tensordot(expression, self.expression, axes=1)
+        if expression is not None:
+            points = points + np.tensordot(expression, self.expression, axes=1)
+        return points if local is None else points + self.local.T @ local
 
     def joined(self, other: "SparseModel") -> "SparseModel":
         """Return this model's points followed by another's."""
@@ -47,19 +56,36 @@ class SparseModel:
             np.concatenate([self.mean, other.mean]),
             np.concatenate([self.identity, other.identity], axis=1),
             np.concatenate([self.expression, other.expression], axis=1),
+            np.concatenate([self.local, other.local], axis=1),
         )
 
     def subset(self, index: NDArray[np.int64]) -> "SparseModel":
         """Return the points of the given numbers, in that order."""
-        return SparseModel(self.mean[index], self.identity[:, index], self.expression[:, index])
+        return SparseModel(
+            self.mean[index], self.identity[:, index], self.expression[:, index], self.local[:, index]
+        )
 
 
-def sparse_model(database: HeadDatabase, template: Template, points: PointMap) -> SparseModel:
-    """Return the sparse model of a database for a point map of the template."""
+@lru_cache(maxsize=4)
+def _mean_expressions(database: HeadDatabase, template: Template) -> FloatArray:
+    """Return the ARKit shapes of the database's mean head, (52, V, 3) mm at weight 1."""
+    return expression_deltas_for(template, database.mean_head()).astype(np.float64)
+
+
+def sparse_model(
+    database: HeadDatabase, template: Template, points: PointMap, local: FloatArray | None = None
+) -> SparseModel:
+    """Return the sparse model of a database for a point map of the template.
+
+    `local` are local deformation modes (L, V) mm per standard deviation; the shape model's if not given.
+    """
+    if local is None:
+        local = load_shape_model().local.astype(np.float64)
     return SparseModel(
         points.points(database.mean),
         points.points(database.basis.astype(np.float64)),
-        points.points(template.expression_deltas.astype(np.float64)),
+        points.points(_mean_expressions(database, template)),
+        points.points(local[:, :, None])[:, :, 0],
     )
 
 

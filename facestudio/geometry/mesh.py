@@ -152,7 +152,7 @@ class ClosestPoints:
     barycentric: FloatArray
 
 
-def _closest_on_triangles(p: FloatArray, a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
+def barycentric_of_closest(p: FloatArray, a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
     """Return barycentric coordinates (K, 3) of the point of each triangle a, b, c closest to p, all (K, 3).
 
     The foot of the perpendicular if it falls inside, else the best of the three closest points on the sides.
@@ -255,7 +255,7 @@ def closest_points(
                 which = members[found[row, column]]
                 useful = away[row, column] <= best[part[row]] + radii[which]
                 row, which = part[row[useful]], which[useful]
-                bary = _closest_on_triangles(p[row], *(corners[which, n] for n in range(3)))
+                bary = barycentric_of_closest(p[row], *(corners[which, n] for n in range(3)))
                 distance = np.linalg.norm(np.einsum("ik,ikj->ij", bary, corners[which]) - p[row], axis=1)
                 nearest = np.lexsort((distance, row))
                 first = nearest[np.unique(row[nearest], return_index=True)[1]]
@@ -267,3 +267,13 @@ def closest_points(
     missed = triangle < 0
     foot = np.einsum("ik,ikj->ij", barycentric, corners[triangle])
     return ClosestPoints(foot, np.where(missed, np.inf, best), triangle, barycentric)
+
+
+def spread_points(points: FloatArray, count: int) -> IntArray:
+    """Return `count` indices of points (N, 3) that lie far from each other (farthest point sampling)."""
+    chosen = [int(np.argmin(np.linalg.norm(points - points.mean(axis=0), axis=1)))]
+    away = np.linalg.norm(points - points[chosen[0]], axis=1)
+    while len(chosen) < min(count, len(points)):
+        chosen.append(int(np.argmax(away)))
+        np.minimum(away, np.linalg.norm(points - points[chosen[-1]], axis=1), out=away)
+    return np.array(chosen, dtype=np.int32)

@@ -15,6 +15,7 @@ from facestudio.landmarks.schemes import to_ibug68
 from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, CancelToken, Event, Outcome, Request, Stage
 from facestudio.pipeline.shape import Located, Shape, ShapeProblem
 from facestudio.retrieval.sparse_shape import METHOD as RETRIEVAL_METHOD
+from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
 from facestudio.texture.fuse import make_texture
 from facestudio.values import DetectedFace, Head, Landmarks, SimilarHead, Texture
@@ -186,15 +187,14 @@ def _chosen_face(request: Request, faces: tuple[DetectedFace, ...]) -> DetectedF
 
 def _head(request: Request, located: Located, shape: Shape, heads: tuple[SimilarHead, ...]) -> Head:
     template = load_template()
-    posed = shape.vertices + np.tensordot(
-        shape.expression, template.expression_deltas.astype(np.float64), axes=1
-    )
+    deltas = expression_deltas_for(template, shape.vertices)
+    posed = shape.vertices + np.tensordot(shape.expression, deltas.astype(np.float64), axes=1)
     landmarks: Landmarks = located.landmarks
     return Head(
         template_version=template.version,
         vertices=shape.vertices,
         expression=shape.expression,
-        expression_deltas=template.expression_deltas,
+        expression_deltas=deltas,
         camera=shape.camera,
         landmarks=landmarks,
         landmarks_3d=template.ibug68.points(shape.vertices),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facestudio.database.model import HeadDatabase
+from facestudio.database.shape_model import load_shape_model
 from facestudio.fitting.depth import estimate_depth
 from facestudio.fitting.evidence import (
     corrected_mesh,
@@ -21,6 +22,7 @@ from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_model
 from facestudio.geometry.camera import back_project, to_camera_space
 from facestudio.retrieval.sparse_shape import similar_heads, weighted_coefficients
 from facestudio.template.model import Template
+from facestudio.template.seating import seat_eyeballs
 from facestudio.values import Camera, DetectedFace, FloatArray, FocalSource, Landmarks, Photo, SimilarHead
 
 DEFAULT_FOCAL_35MM = 50.0
@@ -86,6 +88,7 @@ class ShapeProblem:
     ) -> None:
         self._located, self._database, self._template = located, database, template
         self._noise = noise
+        self._local = load_shape_model().local.astype(np.float64)
         self._mesh_model, self._landmark_model = sparse_models(database, template)
         self._camera = photo_camera(photo, focal_px)
         self._start: Fit | None = None
@@ -151,7 +154,7 @@ class ShapeProblem:
         if landmarks is not (self._located.located or self._located.landmarks):
             model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
             fit = _improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check)
-        points = self._landmark_model.points(fit.identity)
+        points = self._landmark_model.points(fit.identity, local=fit.local)
         heads = similar_heads(self._database, self._database_points(), points, excluded=excluded)
         return fit, heads
 
@@ -178,21 +181,21 @@ class ShapeProblem:
         model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
         fit = _improved(fit, model, evidence, replace(self._prior, identity=centre), _FINAL_STEPS, check)
         check()
-        vertices = self._database.shape(fit.identity)
+        vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
         target = self._targets(landmarks, fit, heads)
-        posed = self._landmark_model.points(fit.identity, fit.expression)
+        posed = self._landmark_model.points(fit.identity, fit.expression, fit.local)
         # The first fit's scale, not this one's: then the spline is the same for the whole of a drag.
         scale = pixels_per_mm(self.first_fit(check).camera)
         sigma = np.sqrt(landmarks.covariance[:, [0, 1], [0, 1]].mean(axis=1)) / scale
         spline = residual_spline(self._template, sigma, landmarks.moved)
         displaced = apply_residual(self._template, spline, vertices, target - posed)
-        return Shape(fit.camera, displaced, fit.expression, "map-tps")
+        return Shape(fit.camera, seat_eyeballs(self._template, displaced), fit.expression, "map-tps")
 
     def _targets(self, landmarks: Landmarks, fit: Fit, heads: tuple[SimilarHead, ...]) -> FloatArray:
         """Return the landmarks' places in head space, (68, 3) mm: on their lines of sight at the estimated depth."""
         camera = fit.camera
-        posed = self._landmark_model.points(fit.identity, fit.expression)
-        neutral = self._landmark_model.points(fit.identity)
+        posed = self._landmark_model.points(fit.identity, fit.expression, fit.local)
+        neutral = self._landmark_model.points(fit.identity, local=fit.local)
         depth = to_camera_space(camera, posed)[:, 2]
         seen = back_project(camera, landmarks.points, depth)
         # The conditional depth of the heads at hand, corrected by what the full fit knows of this head.
@@ -216,7 +219,7 @@ class ShapeProblem:
         model = self._landmark_model
         posed = model.points(statistical, fit.expression)
         camera = initial_pose(posed, landmarks.points, fit.camera)
-        refit = replace(fit, camera=camera, identity=statistical)
+        refit = replace(fit, camera=camera, identity=statistical, local=np.zeros_like(fit.local))
         target = self._targets(landmarks, refit, heads)
         spline = residual_spline(self._template, np.ones(68), np.ones(68, dtype=np.bool_))
         vertices = apply_residual(self._template, spline, self._database.shape(statistical), target - posed)

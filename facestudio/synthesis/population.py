@@ -1,21 +1,27 @@
 """Who is in a synthetic photo: the one place that knows where identities and skins come from.
 
-The training population is mixed from the database's heads of the splits train and test, the held-out one from its
-held-out heads alone: no head, and no blend of a head, is in both.
+People are drawn anew from the shape model, by other seeds for the two populations; the few who are a database head
+are of the splits train and test in the training population, and held-out heads in the held-out one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from facestudio.database.albedo import load_albedo
+from facestudio.database.appearance import draw_appearance, draw_head
 from facestudio.database.model import HeadDatabase, load_database
+from facestudio.database.shape_model import load_shape_model
+from facestudio.template.model import load_template
+from facestudio.template.seating import seat_eyeballs
 from facestudio.values import ByteArray, FloatArray
 
 _AS_IS = 0.12  # share of people who are a database head as it is
 _PARENTS = 3
-_OWN_SHARE = 0.35  # how much of a person is no database head's: directions of the basis alone
+_LOCAL = 0.6  # standard deviations of the local modes
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,17 +33,20 @@ class Identity:
     vertices
         (V, 3) float64 mm, head space, neutral.
     coefficients
-        (K,) float64 in the basis of the database named.
+        (K,) float64 in the shape model (of the basis of the database named, which is the model's).
     head_id
         The database head this is, or an empty string if it is a person of its own.
     database
         Name and version of the database.
+    appearance
+        Positions on the axes it was drawn from (see `facestudio.database.appearance`).
     """
 
     vertices: FloatArray
     coefficients: FloatArray
     head_id: str
     database: str
+    appearance: Mapping[str, Any]
 
 
 @cache
@@ -63,7 +72,10 @@ def _mixed(table: FloatArray, rows: tuple[int, ...], rng: np.random.Generator) -
 
 
 def draw_identity(rng: np.random.Generator, held_out: bool = False) -> Identity:
-    """Draw a person.
+    """Draw a person: now and then a database head as it is, else a new head of the shape model.
+
+    New heads get some of the local modes too: real people leave the span of any few modes, and what learns from
+    the photos should not count on it.
 
     Parameters
     ----------
@@ -75,21 +87,22 @@ def draw_identity(rng: np.random.Generator, held_out: bool = False) -> Identity:
     Raises
     ------
     ModelError
-        If the database is missing or damaged.
+        If the database or the shape model is missing or damaged.
     """
     database, rows = _sources(held_out)
-    as_is = rng.random() < _AS_IS
-    row = int(rng.choice(rows))
-    blend = _mixed(database.coefficients, rows, rng)
-    own = rng.standard_normal(blend.shape)
+    model = load_shape_model()
+    person = draw_appearance("female" if rng.random() < 0.5 else "male", rng)
+    coefficients, head_id = draw_head(model, person, rng), ""
+    local = _LOCAL * rng.standard_normal((len(model.local), 3))
+    as_is, row = rng.random() < _AS_IS, int(rng.choice(rows))
     if as_is:
-        coefficients, head_id = database.coefficients[row], database.ids[row]
+        coefficients, head_id, person = database.coefficients[row], database.ids[row], database.labels[row]
+        shape = database.vertices(row)
     else:
-        coefficients = np.sqrt(1 - _OWN_SHARE**2) * blend + _OWN_SHARE * own
-        head_id = ""
+        shape = seat_eyeballs(load_template(), model.shape(coefficients, local))
     # Rounded: sums differ in their last bits with the number of threads, and the same seed gives the same bytes.
-    shape = np.round(database.shape(coefficients), 4)
-    return Identity(shape, np.asarray(coefficients), head_id, f"{database.name} {database.version}")
+    shape = np.round(shape, 4)
+    return Identity(shape, np.asarray(coefficients), head_id, f"{database.name} {database.version}", person)
 
 
 def draw_skin(rng: np.random.Generator, held_out: bool, size: int) -> ByteArray:

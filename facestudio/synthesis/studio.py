@@ -9,6 +9,7 @@ from facestudio.database.albedo import load_albedo
 from facestudio.geometry.camera import head_rotation, project
 from facestudio.geometry.mesh import vertex_normals
 from facestudio.geometry.raster import interpolate, rasterise
+from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import Template, load_template
 from facestudio.template.subdivision import Topology, topology
 from facestudio.texture.eyes import paint_eyes
@@ -55,7 +56,7 @@ class StudioPhoto:
 
     def posed(self) -> FloatArray:
         """Return the head as it stands in the photo, (V, 3) mm, head space."""
-        deltas = load_template().expression_deltas
+        deltas = expression_deltas_for(load_template(), self.head)
         return self.head + np.tensordot(self.expression, deltas.astype(np.float64), axes=1)
 
 
@@ -149,6 +150,7 @@ def studio_photo(
     atlas = head_atlas(template, head, skin, iris, 768)
     expression = draw_expression(rng)
     camera = draw_camera(rng, size, largest_yaw)
-    posed = head + np.tensordot(expression, template.expression_deltas.astype(np.float64), axes=1)
+    deltas = expression_deltas_for(template, head)
+    posed = head + np.tensordot(expression, deltas.astype(np.float64), axes=1)
     pixels = draw_head(topology(1), posed, atlas, camera, tilt=float(rng.uniform(-1, 1)))
     return StudioPhoto(Photo(pixels, name="studio"), camera, head, expression, atlas)

@@ -80,7 +80,7 @@ def train_mesh_noise(
         "format": NOISE_FORMAT,
         "photos": len(errors),
         "licence": "Apache-2.0",
-        "source": "learnt on drawn photos of the starter database",
+        "source": f"learnt on drawn photos of the {database.name} database",
     }
     save_arrays(
         path,

@@ -1,4 +1,4 @@
-"""Builds the shipped data in one go (`facestudio train studio-data`): template, AlbedoModel, database, noise."""
+"""Builds the template and the AlbedoModel in one go (`facestudio train studio-data`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from facestudio.database.albedo import load_albedo
-from facestudio.database.model import FILE_NAME, load_database_file
+from facestudio.database.appearance import draw_appearance
 from facestudio.database.sources.makehuman import MakeHumanSource
 from facestudio.errors import UnreadableInputError
 from facestudio.landmarks.schemes import ibug68_weights
@@ -15,9 +15,8 @@ from facestudio.template.model import JAW_POINTS, JAW_STEPS, PointMap, Template,
 from facestudio.template.subdivision import build_topology, topology
 from facestudio.texture.layout import SURFACE_LEVEL, build_layout
 from facestudio.texture.regions import oval_distance
-from facestudio.training.mesh_noise import train_mesh_noise
+from facestudio.training.makehuman_heads import HeadSampler
 from facestudio.training.skins import learn_albedo, learn_hair, resample_skin, save_albedo, source_uv_map
-from facestudio.training.starter_database import HeadSampler, build_starter_database, draw_person
 from facestudio.training.template import build_mesh, save_template
 from facestudio.training.template_mesh import HeadCut
 from facestudio.training.template_points import find_mesh_points, surface_map
@@ -27,8 +26,6 @@ SKIN_SIZE = 1024
 SKIN_MODES = 7
 SKIN_MODE_SIZE = 192
 HAIR_SIZE = 256
-STARTER_HEADS = 200
-NOISE_PHOTOS = 800
 _JAW_REACH = 24.0  # degrees
 
 
@@ -67,14 +64,14 @@ def _varied_heads(source: MakeHumanSource, template: Template, cut: HeadCut, cou
     heads: list[FloatArray] = []
     for i in range(count):
         rng = np.random.default_rng([99, i])
-        heads.append(sampler.draw(draw_person("female" if i % 2 else "male", rng), rng))
+        heads.append(sampler.draw(draw_appearance("female" if i % 2 else "male", rng), rng))
     return heads
 
 
 def build_studio_data(
-    wheel: Path, skins_folder: Path, output: Path, seed: int = 1, say: Callable[[str], None] = print
+    wheel: Path, skins_folder: Path, output: Path, say: Callable[[str], None] = print
 ) -> StudioDataReport:
-    """Build resources/template and resources/database.
+    """Build resources/template and the AlbedoModel.
 
     Parameters
     ----------
@@ -84,8 +81,6 @@ def build_studio_data(
         A folder of PNG skins in the hm08 UVs.
     output
         The resources folder.
-    seed
-        Of the starter database.
     say
         Called with a line of progress.
 
@@ -105,7 +100,7 @@ def build_studio_data(
     say(f"reading {len(pictures)} skins")
     uv_map = source_uv_map(template, cut, source.base, SKIN_SIZE)
     skins: list[ByteArray] = [resample_skin(path, uv_map) for path in pictures]
-    mean, modes, coefficients = learn_albedo(skins, SKIN_MODES, SKIN_MODE_SIZE)
+    mean, modes, _ = learn_albedo(skins, SKIN_MODES, SKIN_MODE_SIZE)
     say("finding the landmarker's points on rendered heads")
     mesh478, spread = find_mesh_points(template, _varied_heads(source, template, cut, len(skins)), skins)
     template = replace(template, mesh478=mesh478)
@@ -116,20 +111,8 @@ def build_studio_data(
     inside_oval = layout.grid(oval_distance(template, layout), -1.0)
     hair = learn_hair(skins, inside_oval, HAIR_SIZE)
     save_albedo(output / "database" / "albedo.npz", mean, modes, hair)
-    say(f"drawing {STARTER_HEADS} heads")
-    build_starter_database(
-        source, template, cut, coefficients, STARTER_HEADS, seed, output / "database" / "starter"
-    )
-    say(f"learning the landmarker's noise on {NOISE_PHOTOS} drawn photos")
     for cached in (load_template, topology, load_albedo):
         cached.cache_clear()
-    train_mesh_noise(
-        load_database_file(output / "database" / "starter" / FILE_NAME),
-        NOISE_PHOTOS,
-        seed,
-        output / "template" / "mesh478-noise.npz",
-        say,
-    )
     return StudioDataReport(
         vertices=len(template.vertices),
         quads=len(template.quads),

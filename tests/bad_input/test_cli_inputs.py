@@ -134,7 +134,7 @@ def test_a_face_that_is_not_there(sample_photo: Path, sandbox: Sandbox) -> None:
 def test_an_unknown_database(sample_photo: Path, sandbox: Sandbox) -> None:
     said = sandbox.fails(5, "reconstruct", sample_photo, "--output", sandbox.out, "--database", "nowhere")
     assert "nowhere" in said
-    assert "starter" in said
+    assert "studio" in said
 
 
 @pytest.mark.parametrize(

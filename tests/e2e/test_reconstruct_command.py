@@ -57,7 +57,7 @@ def test_the_json_has_everything_the_contract_names(report: dict[str, Any]) -> N
     camera = {"fx", "fy", "cx", "cy", "rotation", "translation_mm", "image_size", "focal_source"}
     assert camera <= set(report["camera"])
     assert report["units"] == "cm"
-    assert report["database"] == "starter"
+    assert report["database"] == "studio"
     assert np.shape(report["landmarks_2d"]) == (68, 2)
     assert np.shape(report["landmarks_3d"]) == np.shape(report["landmarks_3d_posed"]) == (68, 3)
     assert len(report["expression"]) == 52

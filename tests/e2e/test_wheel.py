@@ -98,7 +98,7 @@ def test_the_installed_package_uses_its_own_files(programs: Path, tmp_path: Path
     for kind in ("resources", "models"):
         assert Path(info["folders"][kind]).is_relative_to(environment)
     assert info["onnx_runtime"] == "CPUExecutionProvider"
-    assert info["databases"] == ["starter"]
+    assert info["databases"] == ["studio"]
 
 
 def test_the_installed_database_is_sound(programs: Path, tmp_path: Path) -> None:

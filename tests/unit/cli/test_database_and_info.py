@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,39 +22,40 @@ def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     model.load_database.cache_clear()
 
 
-def test_list_names_the_starter_database(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_names_the_embedded_database(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["database", "list"]) == 0
-    assert capsys.readouterr().out.startswith("starter: ")
+    assert capsys.readouterr().out.startswith("studio: ")
     assert main(["database", "list", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["databases"]
-    assert row["name"] == "starter"
-    assert row["heads"] == len(model.load_database("starter"))
+    assert row["name"] == "studio"
+    assert row["heads"] == len(model.load_database("studio"))
     assert Path(row["folder"]).is_dir()
 
 
 def test_info_tells_what_a_database_holds(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["database", "info", "--json"]) == 0
     details = json.loads(capsys.readouterr().out)
-    assert details["licence"] == "CC0-1.0"
+    assert "MIT" in details["licence"]
+    assert (details["heads"], details["female"], details["male"]) == (500, 250, 250)
     assert sum(details["splits"].values()) == details["heads"]
-    assert main(["database", "info", "starter"]) == 0
+    assert main(["database", "info", "studio"]) == 0
     assert f"heads: {details['heads']}" in capsys.readouterr().out
 
 
-def test_the_starter_database_is_sound(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_embedded_database_is_sound(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["database", "verify"]) == 0
-    assert capsys.readouterr().out == "starter: sound\n"
+    assert capsys.readouterr().out == "studio: sound\n"
 
 
 def test_a_database_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("info", "verify"):
         assert main(["database", command, "nowhere"]) == 5
         out, err = capsys.readouterr()
-        assert "starter" in out + err  # what there is instead
+        assert "studio" in out + err  # what there is instead
 
 
 def test_a_damaged_database_is_found(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = paths.resources() / "database" / "starter" / model.FILE_NAME
+    whole = paths.resources() / "database" / "studio" / model.FILE_NAME
     (own / "torn").mkdir(parents=True)
     (own / "torn" / model.FILE_NAME).write_bytes(whole.read_bytes()[:5000])
     (own / "good").mkdir()
@@ -63,7 +63,7 @@ def test_a_damaged_database_is_found(own: Path, capsys: pytest.CaptureFixture[st
 
     assert main(["database", "verify", "--json"]) == 5
     rows = {row["name"]: row["problems"] for row in json.loads(capsys.readouterr().out)["databases"]}
-    assert rows["starter"] == rows["good"] == []
+    assert rows["studio"] == rows["good"] == []
     assert "damaged" in rows["torn"][0]
 
     assert main(["database", "list"]) == 0
@@ -79,43 +79,28 @@ def test_database_needs_a_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_build_draws_a_database_of_ones_own(
     own: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the reading of MakeHuman's wheel, which is not here, replaced."""
-
-    class Source:
-        base = None
-
-        def __init__(self, wheel: Path) -> None:
-            assert wheel == Path("some.whl")
-
-    def build(source: Any, template: Any, cut: Any, skins: Any, count: int, seed: int, path: Path) -> None:
-        assert isinstance(source, Source)
-        assert (cut, count, seed) == ("cut", 25, 7)
-        assert skins.shape == model.load_database("starter").skins.shape
-        shutil.copy(paths.resources() / "database" / "starter" / model.FILE_NAME, path / model.FILE_NAME)
-
     monkeypatch.setattr(paths, "user_data", lambda: own.parent)
-    monkeypatch.setattr("facestudio.database.sources.makehuman.MakeHumanSource", Source)
-    monkeypatch.setattr("facestudio.training.template.mean_adult", lambda source: None)
-    monkeypatch.setattr("facestudio.training.template_mesh.cut_head", lambda base, rest: "cut")
-    monkeypatch.setattr("facestudio.training.starter_database.build_starter_database", build)
-    command = ["database", "build", "mine", "--wheel", "some.whl", "--heads", "25", "--seed", "7"]
+    command = ["database", "build", "mine", "--heads", "24", "--seed", "7", "--quiet"]
     assert main(command) == 0
     assert capsys.readouterr().out == f"{own / 'mine'}\n"
-    assert main(["database", "list"]) == 0
-    assert "mine: " in capsys.readouterr().out
+    first = (own / "mine" / model.FILE_NAME).read_bytes()
+    assert main(["database", "info", "mine", "--json"]) == 0
+    details = json.loads(capsys.readouterr().out)
+    assert (details["heads"], details["female"], details["male"]) == (24, 12, 12)
+    assert main(["database", "verify", "mine"]) == 0
     assert main(command) == 6
     assert main([*command, "--overwrite"]) == 0
+    assert (own / "mine" / model.FILE_NAME).read_bytes() == first
 
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (["build", "new", "--wheel", "missing.whl"], 4),
-        (["build", "new", "--wheel", __file__], 4),
-        (["build", "starter", "--wheel", "missing.whl"], 2),
-        (["build", "../new", "--wheel", "missing.whl"], 2),
-        (["build", "new", "--wheel", "missing.whl", "--heads", "1"], 2),
-        (["build", "new"], 2),
+        (["build", "studio"], 2),
+        (["build", "../new"], 2),
+        (["build", "new", "--heads", "1"], 2),
+        (["build", "new", "--heads", "many"], 2),
+        (["build", "new", "--seed", "-1"], 2),
     ],
 )
 def test_a_build_that_cannot_be(
@@ -132,6 +117,9 @@ def test_training_without_its_sources(tmp_path: Path, capsys: pytest.CaptureFixt
         arguments = ["--wheel", str(wheel), "--skins", str(skins), "--output", str(out)]
         assert main(["train", "studio-data", *arguments]) == 4
         assert "missing" in capsys.readouterr().err
+        arguments = ["--wheel", str(wheel), "--ict", str(tmp_path / "missing.npz"), "--output", str(out)]
+        assert main(["train", "shape-model", *arguments]) == 4
+        assert "missing" in capsys.readouterr().err
     assert not out.exists()
 
 
@@ -139,7 +127,7 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json"]) == 0
     info = json.loads(capsys.readouterr().out)
     assert info["version"] == __version__
-    assert info["databases"] == ["starter"]
+    assert info["databases"] == ["studio"]
     assert info["files"]
     assert set(info["files"].values()) == {"intact"}
     assert Path(info["folders"]["resources"]) == paths.resources()

@@ -34,7 +34,7 @@ def head():
         landmark_method="mesh478",
         retrieval_method="encoder",
         shape_method="map-tps",
-        database="starter",
+        database="studio",
         texture=Texture(pixels, Coverage(np.ones((64, 64), dtype=np.uint8), 0.5, 0.2, 0.3)),
         timings_ms={"landmarks": 12.3456, "texture": 400.0},
     )

@@ -11,7 +11,7 @@ from facestudio.fitting import solver
 from facestudio.fitting.evidence import corrected_mesh, mesh_evidence
 from facestudio.fitting.noise import PointNoise, independent_noise
 from facestudio.fitting.solver import Evidence, Prior, fit_map, initial_pose
-from facestudio.fitting.sparse_model import SparseModel, sparse_models
+from facestudio.fitting.sparse_model import sparse_models
 from facestudio.geometry.camera import head_angles, head_rotation, project
 from facestudio.template.model import load_template
 from facestudio.values import Camera, Landmarks
@@ -42,17 +42,17 @@ def _truth(model, seed=3):
 
 def test_jacobian_agrees_with_finite_differences(model):
     rows = np.arange(0, 478, 40)
-    small = SparseModel(model.mean[rows], model.identity[:, rows], model.expression[:, rows])
+    small = model.subset(rows)
     camera, (z, e) = _camera(), _truth(model)
     mine = solver._jacobian(camera, small.points(z, e), small)
     k, step = len(z), 1e-5
 
     def at(update):
         moved = solver._moved(camera, update)
-        return project(moved, small.points(z + update[6 : 6 + k], e + update[6 + k :]))[0].reshape(-1)
+        return project(moved, small.points(z + update[7 : 7 + k], e + update[7 + k :]))[0].reshape(-1)
 
-    for column in [*range(6), 6, 17, 6 + k - 1, 6 + k, 6 + k + 20]:
-        update = np.zeros(6 + k + 52)
+    for column in [*range(7), 7, 17, 7 + k - 1, 7 + k, 7 + k + 20]:
+        update = np.zeros(7 + k + 52)
         update[column] = step
         numeric = (at(update) - at(-update)) / (2 * step)
         np.testing.assert_allclose(mine[:, column], numeric, rtol=1e-4, atol=1e-4)
@@ -92,7 +92,7 @@ def test_woodbury_is_the_dense_inverse():
     rng = np.random.default_rng(1)
     evidence = Evidence(rng.normal(size=(20, 2)), rng.uniform(0.5, 2, (20, 2)), rng.normal(size=(40, 5)))
     jacobian, residual = rng.normal(size=(40, 7)), rng.normal(size=40)
-    hessian, right, cost = solver._Weight(evidence).normal(jacobian, residual)
+    hessian, right, cost = solver._Weight(evidence.sigma, evidence.factor).normal(jacobian, residual)
     inverse = np.linalg.inv(evidence.factor @ evidence.factor.T + np.diag(evidence.sigma.reshape(-1) ** 2))
     np.testing.assert_allclose(hessian, jacobian.T @ inverse @ jacobian, rtol=1e-8)
     np.testing.assert_allclose(right, jacobian.T @ inverse @ residual, rtol=1e-8)

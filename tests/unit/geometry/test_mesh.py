@@ -62,7 +62,7 @@ def _brute_force(points, vertices, triangles):
     corners = vertices[triangles]
     best = np.full(len(points), np.inf)
     for i, p in enumerate(points):
-        bary = mesh._closest_on_triangles(
+        bary = mesh.barycentric_of_closest(
             np.repeat(p[None], len(triangles), axis=0), corners[:, 0], corners[:, 1], corners[:, 2]
         )
         best[i] = np.linalg.norm(p - np.einsum("ik,ikj->ij", bary, corners), axis=1).min()
@@ -76,7 +76,7 @@ def test_closest_point_of_one_triangle_beats_a_dense_sampling():
     weights = np.stack([1 - u[inside] - v[inside], u[inside], v[inside]], axis=1)
     for _ in range(30):
         corners, p = rng.normal(0, 1, (3, 3)), rng.normal(0, 2, (1, 3))
-        bary = mesh._closest_on_triangles(p, corners[0:1], corners[1:2], corners[2:3])
+        bary = mesh.barycentric_of_closest(p, corners[0:1], corners[1:2], corners[2:3])
         assert bary.min() >= 0
         assert bary.sum() == pytest.approx(1)
         distance = np.linalg.norm(bary @ corners - p)

@@ -17,7 +17,7 @@ def points():
 
 def test_a_head_is_most_similar_to_itself(points):
     heads = similar_heads(load_database(), points, points[42])
-    assert heads[0].id == "starter-0042"
+    assert heads[0].id == "studio-0042"
     assert heads[0].similarity == pytest.approx(1.0)
     assert len(heads) == 10
     assert sum(h.weight for h in heads) == pytest.approx(1.0)
@@ -26,8 +26,8 @@ def test_a_head_is_most_similar_to_itself(points):
 
 
 def test_excluded_heads_are_not_used(points):
-    heads = similar_heads(load_database(), points, points[42], excluded=frozenset({"starter-0042"}))
-    assert "starter-0042" not in {h.id for h in heads}
+    heads = similar_heads(load_database(), points, points[42], excluded=frozenset({"studio-0042"}))
+    assert "studio-0042" not in {h.id for h in heads}
     everyone = frozenset(load_database().ids)
     with pytest.raises(UsageError, match="excluded"):
         similar_heads(load_database(), points, points[42], excluded=everyone)

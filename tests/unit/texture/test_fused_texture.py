@@ -41,7 +41,7 @@ def mesh(shot):
 def texture(shot, mesh):
     database, template = load_database(), load_template()
     points = np.stack([template.ibug68.points(database.vertices(i)) for i in range(len(database))])
-    heads = similar_heads(database, points, points[5], excluded=frozenset({"starter-0005"}))
+    heads = similar_heads(database, points, points[5], excluded=frozenset({"studio-0005"}))
     return make_texture(shot.photo, shot.camera, shot.head, shot.head, mesh, database, heads, SIZE)
 
 
