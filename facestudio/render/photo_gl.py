@@ -10,12 +10,15 @@ import numpy as np
 from facestudio.errors import UsageError
 from facestudio.geometry.camera import scale_camera
 from facestudio.render.photo_scene import (
+    TONES,
     Kind,
     PhotoLayers,
     PhotoLight,
     Surface,
+    has_holes,
     light_matrix,
     scene_planes,
+    shadow_lookup,
 )
 from facestudio.render.scene import projection_matrix, view_matrix
 from facestudio.values import ByteArray, Camera, Float32Array, FloatArray
@@ -25,25 +28,6 @@ _BIAS_MM, _SKY_BIAS_MM = 2.5, 6.0
 _UNITS = {"texture": 0, "labels": 1, "grain": 2, "key_shadow": 3, "sky_shadow": 4}
 _COLUMNS = ((0, 3, 0), (1, 3, 12), (2, 2, 24), (3, 4, 32))  # location, components, offset in bytes
 _STRIDE = 48
-_ENCODED = 0.4  # as in photo.frag
-# From -1..1 to 0..1, as textures are addressed.
-_TO_TEXTURE = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
-
-
-def _tones() -> ByteArray:
-    """Return the table from what the shader writes (square root of light) to sRGB with a soft shoulder, (256, 1, 4) uint8."""
-    light = (np.arange(256) / 255.0) ** 2 / _ENCODED
-    shoulder = 0.6
-    over = np.maximum(light - shoulder, 0)
-    light = np.minimum(light, shoulder) + (1 - shoulder) * (1 - np.exp(-over / (1 - shoulder)))
-    srgb = np.where(
-        light < 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
-    )
-    colour = np.rint(255 * srgb)
-    return np.stack([colour, colour, colour, np.arange(256.0)], axis=1).astype(np.uint8)[:, None]
-
-
-_TONES = _tones()
 
 
 class PhotoRenderer:
@@ -255,15 +239,15 @@ class PhotoRenderer:
         self._depth.use(view=view, projection=projection)
         gl.glColorMask(gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE)
         for number, surface in enumerate(surfaces):
-            if surface.solid and not _has_holes(surface):
+            if surface.solid and not has_holes(surface):
                 self._cull(surface)
                 self._elements(spans[number], spans[number + 1])
         gl.glColorMask(gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE)
         common: dict[str, Any] = dict(
             view=view,
             projection=projection,
-            key_matrix=_biased(key, _BIAS_MM),
-            sky_matrix=_biased(sky, _SKY_BIAS_MM),
+            key_matrix=shadow_lookup(key, _BIAS_MM),
+            sky_matrix=shadow_lookup(sky, _SKY_BIAS_MM),
             eye=-camera.rotation.T @ camera.translation_mm,
             harmonics=light.harmonics,
             light_count=len(light.directions),
@@ -274,7 +258,7 @@ class PhotoRenderer:
             **_UNITS,
         )
         self._photo.use(**common)
-        if any(_has_holes(s) for s in surfaces):
+        if any(has_holes(s) for s in surfaces):
             self._with_holes.use(**common)
         order = sorted(range(len(surfaces)), key=lambda i: not surfaces[i].solid)
         solid = True
@@ -306,7 +290,8 @@ class PhotoRenderer:
         # The inverse of the projection's depth.
         z = 2 * near * far / np.maximum(far + near - (2 * depth - 1) * (far - near), 1e-6)
         z[empty] = np.inf
-        colour = np.asarray(cv2.LUT(colour, _TONES), dtype=np.uint8)
+        z = z.astype(np.float32)
+        colour = np.asarray(cv2.LUT(colour, TONES), dtype=np.uint8)
         return PhotoLayers(colour[::-1], labels[::-1], z[::-1])
 
     def _resolve(self, drawn: Any, read: Any, width: int, height: int, what: Any, place: Any) -> None:
@@ -342,7 +327,7 @@ class PhotoRenderer:
             self._upload(0, surface.texture, srgb=True)
         if surface.labels is not None:
             self._upload(1, surface.labels, srgb=False)
-        (self._with_holes if _has_holes(surface) else self._photo).use(
+        (self._with_holes if has_holes(surface) else self._photo).use(
             kind=int(surface.kind),
             label=int(surface.label),
             textured=int(surface.texture is not None),
@@ -405,15 +390,3 @@ class PhotoRenderer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _has_holes(surface: Surface) -> bool:
-    return surface.texture is not None and surface.texture.shape[2] == 4
-
-
-def _biased(matrix: Float32Array, bias_mm: float) -> FloatArray:
-    """Return the matrix from head space to a shadow map's 0..1, moved towards the light by some millimetres."""
-    # Row 2 of the matrix is depth per millimetre.
-    biased = matrix.astype(np.float64)
-    biased[2, 3] -= bias_mm * float(np.linalg.norm(biased[2, :3]))
-    return _TO_TEXTURE @ biased

@@ -164,3 +164,37 @@ def scene_planes(surfaces: list[Surface], camera: Camera) -> tuple[float, float]
     depth = np.concatenate([to_camera_space(camera, s.vertices[:, :3])[:, 2] for s in surfaces])
     far = max(float(depth.max()) * 1.01 + 1.0, 2.0)
     return max(float(depth.min()) * 0.98 - 1.0, far * 0.02), far
+
+
+# From -1..1 to 0..1, as textures are addressed.
+_TO_TEXTURE = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
+_ENCODED = 0.4  # as in photo.frag
+
+
+def _tones() -> ByteArray:
+    """Return the table from the shader's square root of light to sRGB with a soft shoulder, (256, 1, 4) uint8."""
+    light = (np.arange(256) / 255.0) ** 2 / _ENCODED
+    shoulder = 0.6
+    over = np.maximum(light - shoulder, 0)
+    light = np.minimum(light, shoulder) + (1 - shoulder) * (1 - np.exp(-over / (1 - shoulder)))
+    srgb = np.where(
+        light < 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    )
+    colour = np.rint(255 * srgb)
+    return np.stack([colour, colour, colour, np.arange(256.0)], axis=1).astype(np.uint8)[:, None]
+
+
+TONES = _tones()
+
+
+def has_holes(surface: Surface) -> bool:
+    """Tell whether a surface's texture says where it is not."""
+    return surface.texture is not None and surface.texture.shape[2] == 4
+
+
+def shadow_lookup(matrix: Float32Array, bias_mm: float) -> FloatArray:
+    """Return the matrix from head space to a shadow map's 0..1, moved towards the light by some millimetres."""
+    # Row 2 of the matrix is depth per millimetre.
+    biased = matrix.astype(np.float64)
+    biased[2, 3] -= bias_mm * float(np.linalg.norm(biased[2, :3]))
+    return _TO_TEXTURE @ biased

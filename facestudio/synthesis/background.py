@@ -19,7 +19,7 @@ _KINDS = (
 
 
 def _colour(rng: np.random.Generator, brightness: float | None = None) -> Float32Array:
-    """A colour as surroundings have it: mostly dull, sometimes strong, (3,) 0..255."""
+    """Draw a colour as surroundings have it: mostly dull, sometimes strong, (3,) 0..255."""
     value = rng.uniform(15, 235) if brightness is None else brightness
     hue = rng.uniform(0, 2 * np.pi)
     strength = rng.beta(0.8, 6) * 0.8
@@ -60,7 +60,8 @@ def _gradient(rng: np.random.Generator) -> Float32Array:
 
 def _wall(rng: np.random.Generator) -> Float32Array:
     base = _gradient(rng) * 0.3 + _colour(rng, rng.uniform(60, 240)) * 0.7
-    return base * (1 + rng.uniform(0.01, 0.07) * smooth_noise(rng, _COARSE, 5, 4)[..., None])
+    rough = 1 + rng.uniform(0.01, 0.07) * smooth_noise(rng, _COARSE, 5, 4)[..., None]
+    return np.asarray(base * rough, dtype=np.float32)
 
 
 def _room(rng: np.random.Generator) -> Float32Array:
@@ -134,7 +135,8 @@ def _street(rng: np.random.Generator) -> Float32Array:
                     picture, (int(wx), int(wy)), (int(wx + 2), int(wy + 3)), (colour * 0.6).tolist(), -1
                 )
         x += w
-    return picture * (1 + 0.05 * smooth_noise(rng, _COARSE, 20, 3)[..., None])
+    rough = 1 + 0.05 * smooth_noise(rng, _COARSE, 20, 3)[..., None]
+    return np.asarray(picture * rough, dtype=np.float32)
 
 
 def _pattern(rng: np.random.Generator) -> Float32Array:

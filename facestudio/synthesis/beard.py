@@ -43,8 +43,12 @@ def draw_beard(rng: np.random.Generator, person: Person) -> Beard:
     shade = {"shaved": 0.35 * rng.random(), "stubble": 0.8}.get(
         style, 0.95 if style in ("short", "full", "long") else 0.4
     )
-    length = {"stubble": rng.uniform(1.5, 3.5), "short": rng.uniform(4, 9), "full": rng.uniform(10, 28),
-              "long": rng.uniform(40, 110)}.get(style, rng.uniform(5, 14))  # fmt: skip
+    length = {
+        "stubble": rng.uniform(1.5, 3.5),
+        "short": rng.uniform(4, 9),
+        "full": rng.uniform(10, 28),
+        "long": rng.uniform(40, 110),
+    }.get(style, rng.uniform(5, 14))
     return Beard(style, float(rng.normal(0, 6)), float(shade * dark), float(length))
 
 

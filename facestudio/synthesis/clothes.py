@@ -1,8 +1,8 @@
 """Neck, shoulders and what is worn on them: collars at chance heights, so that no line gives the neck away."""
 
+from collections.abc import Callable
 from functools import cache
 
-import cv2
 import numpy as np
 
 from facestudio.geometry.mesh import vertex_normals
@@ -90,8 +90,15 @@ def _neckline(rng: np.random.Generator, style: str) -> FloatArray:
     """Return how far down (0..1 of the torso) cloth begins around the neck, from behind over the right, (_FABRIC,)."""
     turn = np.linspace(-np.pi, np.pi, _FABRIC)
     front = np.clip(np.cos(turn), 0, 1)
-    high = {"crew": rng.uniform(0.19, 0.27), "v": 0.22, "boat": rng.uniform(0.28, 0.36), "shirt": 0.2,
-            "turtle": 0.12, "scoop": 0.26, "off": 0.5}[style]  # fmt: skip
+    high = {
+        "crew": rng.uniform(0.19, 0.27),
+        "v": 0.22,
+        "boat": rng.uniform(0.28, 0.36),
+        "shirt": 0.2,
+        "turtle": 0.12,
+        "scoop": 0.26,
+        "off": 0.5,
+    }[style]
     line = np.full(_FABRIC, high)
     if style == "v":
         line += rng.uniform(0.2, 0.5) * np.clip(1 - np.abs(turn) / rng.uniform(0.35, 0.7), 0, 1)
@@ -128,7 +135,7 @@ def torso_surfaces(
     out: list[Surface] = []
 
     def placed(points: FloatArray) -> FloatArray:
-        return (points + (0, raise_mm, 0)) @ turn.T + pivot
+        return (points + np.array([0.0, raise_mm, 0.0])) @ turn.T + pivot
 
     body = placed(_torso(broad, slope, 0.0))
     normals = vertex_normals(body, quads)
@@ -136,19 +143,19 @@ def torso_surfaces(
         Surface(
             Kind.SKIN,
             Label.SKIN,
-            pack_vertices(body, normals, uvs, to_linear(skin_colour) * 0.97, 0.8),
+            pack_vertices(body, normals, uvs, to_linear(skin_colour), 0.95),
             triangles,
             grain=0.1,
             grain_scale=40.0,
-        )  # fmt: skip
+        )
     )
     cloth = _torso(broad, slope, float(rng.uniform(3, 7)))
     cloth[:, 1] += 2.0 + rng.uniform(0, 2) * np.sin(around * int(rng.integers(2, 6)) + rng.uniform(0, 6))
     cloth = placed(cloth)
-    picture = cv2.resize(fabric(rng), (_FABRIC, _FABRIC))
-    alpha = np.where(np.arange(_FABRIC)[:, None] / _FABRIC >= _neckline(rng, style)[None], 255, 0).astype(
-        np.uint8
-    )
+    picture = fabric(rng)
+    alpha: ByteArray = np.where(
+        np.arange(_FABRIC)[:, None] / _FABRIC >= _neckline(rng, style)[None], 255, 0
+    ).astype(np.uint8)
     normals = vertex_normals(cloth, quads)
     folds = float(rng.uniform(0.1, 0.5))
     out.append(
@@ -157,19 +164,21 @@ def torso_surfaces(
             Label.CLOTHES,
             pack_vertices(cloth, normals, uvs, sky=0.9),
             triangles,
-            texture=np.dstack([picture, alpha]),
+            texture=np.dstack([picture, alpha]).astype(np.uint8),
             grain=folds,
             grain_scale=float(rng.uniform(3, 30)),
-            shadow=triangles[: len(triangles)],
-        )  # fmt: skip
+            shadow=triangles,
+        )
     )
     if style in ("shirt", "turtle") or rng.random() < 0.12:
-        out.append(_collar(rng, style, placed, np.dstack([picture, np.full_like(alpha, 255)])[..., :3]))
+        out.append(_collar(rng, style, placed, picture))
     return style, out
 
 
-def _collar(rng: np.random.Generator, style: str, placed, picture: ByteArray) -> Surface:  # noqa: ANN001
-    """A band around the neck: a shirt's turned-down collar, or a tube."""
+def _collar(
+    rng: np.random.Generator, style: str, placed: Callable[[FloatArray], FloatArray], picture: ByteArray
+) -> Surface:
+    """Return a band around the neck: a shirt's turned-down collar, or a tube."""
     n = 64
     open_at = rng.uniform(0.12, 0.5) if style == "shirt" else 0.0
     turn = np.linspace(open_at, 2 * np.pi - open_at, n)
@@ -202,6 +211,12 @@ def _collar(rng: np.random.Generator, style: str, placed, picture: ByteArray) ->
     )
     triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
     return Surface(
-        Kind.CLOTH, Label.CLOTHES, pack_vertices(where, -vertex_normals(where, quads), uvs, sky=0.85), triangles,
-        texture=picture, grain=0.2, grain_scale=20.0, shadow=triangles,
-    )  # fmt: skip
+        Kind.CLOTH,
+        Label.CLOTHES,
+        pack_vertices(where, -vertex_normals(where, quads), uvs, sky=0.85),
+        triangles,
+        texture=picture,
+        grain=0.2,
+        grain_scale=20.0,
+        shadow=triangles,
+    )

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,7 +199,7 @@ def write_series(
         try:
             left = iter(missing)
             # A few ahead for each process: stopping is then quick, and no process waits.
-            running = {pool.submit(_work, index) for index, _ in zip(left, range(3 * number), strict=False)}
+            running = {pool.submit(_work, index) for index in islice(left, 3 * number)}
             done = 0
             while running:
                 finished, running = wait(running, return_when=FIRST_COMPLETED)

@@ -28,7 +28,7 @@ from facestudio.synthesis.occluders import occluder_surfaces
 from facestudio.synthesis.person import draw_person
 from facestudio.synthesis.population import draw_identity, draw_skin
 from facestudio.synthesis.scalp import head_reach, root_sites
-from facestudio.synthesis.skin import mean_face_colour, paint_skin
+from facestudio.synthesis.skin import mean_face_colour, neck_colour, paint_skin
 from facestudio.synthesis.skinmaps import point_texels, skin_maps
 from facestudio.synthesis.truth import SyntheticPhoto, Truth, ibug68_points, rounded, visibility
 from facestudio.template.model import PointMap, load_template
@@ -46,7 +46,7 @@ def _root_lips() -> FloatArray:
     texels = point_texels(load_template(), PointMap(sites.vertices, sites.weights), size)
     lips = cv2.dilate(skin_maps(size).lips, np.ones((3, 3), np.uint8))
     x, y = np.clip(np.rint(texels), 0, size - 1).astype(int).T
-    return lips[y, x] / 255.0
+    return np.asarray(lips, dtype=np.float64)[y, x] / 255.0
 
 
 def new_renderer() -> PhotoRenderer:
@@ -154,7 +154,7 @@ def draw_photo(
     if rng.random() < _OCCLUDER:
         worn["occluder"], found = occluder_surfaces(rng, mesh, reach, colour)
         surfaces += found
-    worn["clothes"], found = _torso(rng, posed, camera, colour)
+    worn["clothes"], found = _torso(rng, posed, camera, neck_colour(painted.pixels))
     surfaces += found
 
     centre = np.array([0.0, 0.0, 15.0])
@@ -214,12 +214,12 @@ def _torso(
         yaw * follow + rng.normal(0, 0.12), pitch * rng.uniform(0.4, 0.9), roll * rng.uniform(0.1, 0.6)
     )
     pivot = posed[list(_neck_rim())].mean(axis=0)
-    return torso_surfaces(rng, pivot, camera.rotation.T @ upright, colour * 0.96)
+    return torso_surfaces(rng, pivot, camera.rotation.T @ upright, colour)
 
 
 @lru_cache(maxsize=1)
 def _neck_rim() -> tuple[int, ...]:
-    """The template's vertices at the foot of the neck."""
+    """Return the template's vertices at the foot of the neck."""
     template = load_template()
     skin = template.material_vertices("skin")
     low = template.vertices[skin, 1] < -115

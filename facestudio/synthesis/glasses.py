@@ -103,7 +103,7 @@ def glasses_surfaces(
                 shadow=dark,
                 solid=dark,
                 gloss=0.9,
-            )  # fmt: skip
+            )
         )
         # The arm runs from the outer rim back over the ear.
         corner = placed(np.array([half]), np.array([outline[:, 1].max() * 0.45]), sign)[0]
@@ -120,7 +120,7 @@ def glasses_surfaces(
                 tube(np.concatenate([arm, hook[None]]), max(thick * 0.8, 0.8), flat=1.6),
                 colour,
                 around=True,
-            )  # fmt: skip
+            )
         )
     inner = float(outline[:, 0].min())
     bend = np.linspace(-1, 1, 9)

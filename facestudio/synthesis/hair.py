@@ -65,10 +65,15 @@ def _from_crown(crown: FloatArray, lean: FloatArray) -> Comb:
 
 def _parted(at: float, forward: float) -> Comb:
     def comb(p: FloatArray) -> FloatArray:
-        side = np.tanh((p[:, 0] - at) / 15.0)
+        side = np.tanh((p[:, 0] - at) / 24.0)
         return np.stack([side, np.full(len(p), -0.25), np.full(len(p), forward)], axis=1)
 
     return comb
+
+
+def _back(places: FloatArray) -> FloatArray:
+    level = np.ones(len(places))
+    return np.stack([places[:, 0] * 0.006, 0.25 * level, -level], axis=1)
 
 
 def _towards(place: FloatArray) -> Comb:
@@ -98,46 +103,103 @@ def draw_hair(rng: np.random.Generator, person: Person, under_hat: bool = False)
     elif cut == "short":
         lean = np.array([rng.normal(0, 0.5), 0.0, rng.normal(0.1, 0.3)])
         growth = Growth(
-            rng.uniform(16, 48), 6, rng.uniform(0.3, 0.7), _from_crown(crown, lean), 0.7, 0.15, rng.uniform(4, 14),
-            clump=rng.uniform(0.3, 0.8), mess=rng.uniform(0.1, 0.3), waves=rng.uniform(0, 1.5), wave_mm=rng.uniform(0, 2),
-        )  # fmt: skip
+            rng.uniform(16, 48),
+            6,
+            rng.uniform(0.3, 0.7),
+            _from_crown(crown, lean),
+            0.7,
+            0.15,
+            rng.uniform(4, 14),
+            clump=rng.uniform(0.3, 0.8),
+            mess=rng.uniform(0.1, 0.3),
+            waves=rng.uniform(0, 1.5),
+            wave_mm=rng.uniform(0, 2),
+        )
         count = 3400
     elif cut == "parted":
         growth = Growth(
-            rng.uniform(50, 110), 8, rng.uniform(0.3, 0.55), _parted(rng.uniform(-38, 38), rng.uniform(-0.5, 0.3)), 0.9,
-            0.35, rng.uniform(6, 18), clump=rng.uniform(0.3, 0.7), mess=rng.uniform(0.05, 0.15),
-        )  # fmt: skip
+            rng.uniform(50, 110),
+            8,
+            rng.uniform(0.3, 0.55),
+            _parted(rng.uniform(-38, 38), rng.uniform(-0.5, 0.3)),
+            0.9,
+            0.35,
+            rng.uniform(6, 18),
+            clump=rng.uniform(0.3, 0.7),
+            mess=rng.uniform(0.05, 0.15),
+        )
     elif cut == "brushed back":
         growth = Growth(
-            rng.uniform(50, 110), 8, rng.uniform(0.2, 0.6), lambda p: np.stack([p[:, 0] * 0.006, 0.25 + 0 * p[:, 0], -1 + 0 * p[:, 0]], axis=1),
-            0.9, 0.2, rng.uniform(4, 18), clump=rng.uniform(0.4, 0.85), mess=0.06,
-        )  # fmt: skip
+            rng.uniform(50, 110),
+            8,
+            rng.uniform(0.2, 0.6),
+            _back,
+            0.9,
+            0.2,
+            rng.uniform(4, 18),
+            clump=rng.uniform(0.4, 0.85),
+            mess=0.06,
+        )
     elif cut == "fringe":
         lean = np.array([rng.normal(0, 0.35), -0.1, 0.4])
         growth = Growth(
-            rng.uniform(70, 150), 9, 0.3, _from_crown(crown, lean), 0.7, 0.5, rng.uniform(5, 12), clump=0.5, mess=0.07,
+            rng.uniform(70, 150),
+            9,
+            0.3,
+            _from_crown(crown, lean),
+            0.7,
+            0.5,
+            rng.uniform(5, 12),
+            clump=0.5,
+            mess=0.07,
             off_face=False,
-        )  # fmt: skip
+        )
         width, count = 1.5, 2700
     elif cut in ("bob", "long"):
         length = rng.uniform(170, 240) if cut == "bob" else rng.uniform(260, 420)
         growth = Growth(
-            length, 11, 0.3, _parted(rng.uniform(-35, 35), rng.uniform(-0.45, 0.05)), 0.75, 1.5, rng.uniform(6, 20),
-            waves=rng.uniform(0, 4), wave_mm=rng.choice([0, 0, 2, 5]) * rng.uniform(0.5, 1.4), clump=rng.uniform(0.2, 0.6),
+            length,
+            11,
+            0.3,
+            _parted(rng.uniform(-35, 35), rng.uniform(-0.45, 0.05)),
+            0.75,
+            1.5,
+            rng.uniform(6, 20),
+            waves=rng.uniform(0, 4),
+            wave_mm=rng.choice([0, 0, 2, 5]) * rng.uniform(0.5, 1.4),
+            clump=rng.uniform(0.2, 0.6),
             mess=rng.uniform(0.03, 0.1),
-        )  # fmt: skip
+        )
         width, count = 2.0, 2300
     elif cut == "curly":
         growth = Growth(
-            rng.uniform(60, 230), 13, 0.6, _parted(rng.uniform(-30, 30), 0.0), 0.5, 0.9, rng.uniform(14, 36),
-            waves=rng.uniform(3, 7), wave_mm=rng.uniform(4, 8), clump=0.55, mess=0.15,
-        )  # fmt: skip
+            rng.uniform(60, 230),
+            13,
+            0.6,
+            _parted(rng.uniform(-30, 30), 0.0),
+            0.5,
+            0.9,
+            rng.uniform(14, 36),
+            waves=rng.uniform(3, 7),
+            wave_mm=rng.uniform(4, 8),
+            clump=0.55,
+            mess=0.15,
+        )
         width, count = 1.6, 2600
     elif cut == "afro":
         growth = Growth(
-            rng.uniform(25, 75), 9, 1.0, _from_crown(np.array([0, 20.0, 0]), np.zeros(3)), 0.8, 0.0, 2.0, waves=5,
-            wave_mm=4.0, clump=0.2, mess=0.3,
-        )  # fmt: skip
+            rng.uniform(25, 75),
+            9,
+            1.0,
+            _from_crown(np.array([0, 20.0, 0]), np.zeros(3)),
+            0.8,
+            0.0,
+            2.0,
+            waves=5,
+            wave_mm=4.0,
+            clump=0.2,
+            mess=0.3,
+        )
         width, count, sky = 1.3, 3600, 0.3
     elif cut == "bun":
         knot = np.array([0.0, rng.uniform(20, 140), -rng.uniform(60, 105)])

@@ -72,7 +72,7 @@ def _eye_uvs(level: int) -> FloatArray:
 
 @cache
 def _open_sky(level: int) -> FloatArray:
-    """The share of the sky that vertices of a level see, (V_k,)."""
+    """Return the share of the sky that vertices of a level see, (V_k,)."""
     return 0.35 + 0.65 * np.clip(topology(level).apply(template_occlusion().astype(np.float64)), 0, 1)
 
 

@@ -1,6 +1,7 @@
 """What lens, sensor and file do to a picture: focus, motion, colour, vignetting, noise, resolution, JPEG."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,9 +55,10 @@ def draw_finish(rng: np.random.Generator, size: int) -> Finish:
     )
 
 
-def apply_finish(rng: np.random.Generator, picture: Float32Array, finish: Finish) -> ByteArray:
-    """Return a picture (H, W, 3) float32 0..255 as it was taken, uint8, before JPEG."""
-    size = len(picture)
+def apply_finish(rng: np.random.Generator, drawn: Float32Array, finish: Finish) -> ByteArray:
+    """Return what was drawn, (H, W, 3) float32 0..255, as it was taken, uint8, before JPEG."""
+    size = len(drawn)
+    picture: Any = drawn  # cv2's stubs do not know what it returns
     if finish.focus_px > 0.3:
         picture = cv2.GaussianBlur(picture, (0, 0), finish.focus_px)
     if finish.motion_px > 1.5:

@@ -50,4 +50,4 @@ def fine_noise(size: int) -> Float32Array:
     """Return noise of single texels with some clumps about zero, (size, size) float32; the same for every photo."""
     rng = np.random.default_rng(8)
     field = rng.standard_normal((size, size), dtype=np.float32)
-    return 0.5 * field + 1.2 * cv2.GaussianBlur(field, (0, 0), 1.2)
+    return np.asarray(0.5 * field + 1.2 * cv2.GaussianBlur(field, (0, 0), 1.2), dtype=np.float32)

@@ -40,23 +40,21 @@ def occluder_surfaces(
         return name, _scarf(rng)
     if name == "phone":
         size = np.array([rng.uniform(66, 78), rng.uniform(135, 160), 8.0])
-        place = mesh[rng.choice([152, 234, 454, 61, 291, 5])] + (
-            rng.normal(0, 18),
-            rng.normal(0, 18),
-            rng.uniform(25, 70),
+        place = mesh[rng.choice([152, 234, 454, 61, 291, 5])] + np.array(
+            [rng.normal(0, 18), rng.normal(0, 18), rng.uniform(25, 70)]
         )
         grid = box(size) @ Rotation.from_euler("zyx", rng.normal(0, (0.5, 0.25, 0.25))).as_matrix().T + place
         colour = rng.uniform(0.005, 0.12) * np.ones(3) if rng.random() < 0.7 else rng.uniform(0.05, 0.6, 3)
         return name, [sheet(Kind.SHINY, Label.OCCLUDER, grid, colour, around=True, gloss=0.8)]
-    mouth = mesh[[13, 14]].mean(axis=0)
+    mouth: FloatArray = mesh[[13, 14]].mean(axis=0)
     colour = rng.uniform(0.02, 0.7) * rng.uniform(0.6, 1.0, 3)
     if name == "cup":
-        base = mouth + (rng.normal(0, 12), -58 + rng.normal(0, 8), rng.uniform(38, 48))
+        base = mouth + np.array([rng.normal(0, 12), -58 + rng.normal(0, 8), rng.uniform(38, 48)])
         path = base + np.linspace(0, 1, 6)[:, None] * np.array([rng.normal(0, 8), 62.0, -12.0])
         return name, [
             sheet(Kind.SHINY, Label.OCCLUDER, tube(path, np.linspace(33, 40, 6)), colour, around=True)
         ]
-    tip = mouth + (rng.normal(0, 10), rng.uniform(-28, -8), rng.uniform(28, 45))
+    tip = mouth + np.array([rng.normal(0, 10), rng.uniform(-28, -8), rng.uniform(28, 45)])
     away = tip + np.array([rng.normal(0, 40), -150.0, rng.uniform(-20, 60)])
     return name, [
         sheet(
@@ -103,7 +101,7 @@ def _hand(rng: np.random.Generator, mesh: FloatArray, colour: FloatArray) -> lis
                 grain_scale=5.0,
                 gloss=0.35,
                 sky=0.85,
-            )  # fmt: skip
+            )
         )
 
     bend = rng.uniform(0.0, 0.7)
@@ -122,7 +120,7 @@ def _hand(rng: np.random.Generator, mesh: FloatArray, colour: FloatArray) -> lis
 
 
 def _mask(rng: np.random.Generator, reach: HeadReach) -> list[Surface]:
-    """A cloth over mouth and nose, with its loops."""
+    """Return a cloth over mouth and nose, with its loops."""
     wide, low = np.radians(rng.uniform(52, 62)), np.radians(rng.uniform(-53, -48))
     high = np.radians(rng.uniform(-13, -5)) if rng.random() < 0.8 else np.radians(-24.0)
     turn = np.linspace(-wide, wide, 33)
@@ -168,7 +166,7 @@ def _mask(rng: np.random.Generator, reach: HeadReach) -> list[Surface]:
 
 
 def _scarf(rng: np.random.Generator) -> list[Surface]:
-    """A thick cloth around the neck, sometimes up to the mouth."""
+    """Return a thick cloth around the neck, sometimes up to the mouth."""
     cloth = fabric(rng)
     found: list[Surface] = []
     height = rng.uniform(-150, -108)
@@ -191,6 +189,6 @@ def _scarf(rng: np.random.Generator) -> list[Surface]:
                 picture=cloth,
                 grain=0.7,
                 grain_scale=9.0,
-            )  # fmt: skip
+            )
         )
     return found

@@ -51,7 +51,9 @@ def _painted_hair(size: int) -> Float32Array:
         fill(brows, np.concatenate([maps.points[list(upper)], maps.points[list(lower)][::-1]]), 255)
     wide = round(size * 0.018) | 1
     brows = cv2.dilate(brows, np.ones((wide, wide), np.uint8)).astype(np.float32) / 255
-    return cv2.GaussianBlur(np.maximum(mask, 0.85 * brows), (0, 0), size * 0.006)
+    return np.asarray(
+        cv2.GaussianBlur(np.maximum(mask, 0.85 * brows), (0, 0), size * 0.006), dtype=np.float32
+    )
 
 
 def bare_skin(skin: ByteArray) -> Float32Array:
@@ -72,7 +74,7 @@ def bare_skin(skin: ByteArray) -> Float32Array:
 
 
 def _field(maps: SkinMaps, centre: tuple[float, float], reach: float) -> Float32Array:
-    """A soft spot on both sides of the rest head at (|x|, y) mm in front, (S, S)."""
+    """Draw a soft spot on both sides of the rest head at (|x|, y) mm in front, (S, S)."""
     x, y, z = np.abs(maps.place[..., 0]), maps.place[..., 1], maps.place[..., 2]
     near = ((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / reach**2
     return np.exp(-near) * (z > 20)
@@ -148,7 +150,7 @@ def paint_skin(
         change *= 1 - stubble * grown[..., None] * np.array([0.42, 0.36, 0.26], np.float32)
     base *= cv2.resize(change, (size, size), interpolation=cv2.INTER_LINEAR)
     if hair is not None:
-        colour = (to_srgb(person.hair_colour * 0.7)).astype(np.float32)
+        colour = (to_srgb(person.hair_colour * 0.45)).astype(np.float32)
         cover = cv2.resize(hair, (size, size), interpolation=cv2.INTER_LINEAR)
         cover = np.clip(cover * (0.92 + 0.22 * fine_noise(size)), 0, 0.96)[..., None]
         base += (colour - base) * cover
@@ -293,3 +295,14 @@ def mean_face_colour(skin: ByteArray) -> FloatArray:
     x, y = maps.points.mean(axis=0).astype(int)
     reach = len(skin) // 10
     return skin[y - reach : y + reach, x - reach : x + reach].reshape(-1, 3).mean(axis=0).astype(np.float64)
+
+
+@lru_cache(maxsize=3)
+def _neck(size: int) -> NDArray[np.bool_]:
+    maps = skin_maps(size)
+    return maps.skin & (maps.place[..., 1] < -100) & (maps.place[..., 2] > -40)
+
+
+def neck_colour(skin: ByteArray) -> FloatArray:
+    """Return the mean colour of the neck in a skin's atlas, (3,) sRGB 0..255."""
+    return skin[_neck(len(skin))].mean(axis=0).astype(np.float64)

@@ -17,10 +17,10 @@ from facestudio.values import BoolArray, ByteArray, Float32Array, FloatArray, In
 # Points of mesh478 around and along things; right and left are the sitter's.
 LIPS_OUTER: Final = (
     *(61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146),
-)  # fmt: skip
+)
 LIPS_INNER: Final = (
     *(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
-)  # fmt: skip
+)
 BROW_UPPER: Final = ((70, 63, 105, 66, 107), (300, 293, 334, 296, 336))
 BROW_LOWER: Final = ((46, 53, 52, 65, 55), (276, 283, 282, 295, 285))
 LID_UPPER: Final = (

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from facestudio.render.photo_scene import Kind, Surface, pack_vertices
@@ -98,7 +100,7 @@ def grow(
     path = _grow_guides(rng, roots[first], normals[first], growth, reach, down)
     if count == len(roots):
         return path
-    _, near = KDTree(roots[first]).query(roots)
+    near = np.asarray(KDTree(roots[first]).query(roots)[1], dtype=np.intp)
     t = np.linspace(0, 1, growth.steps)
     spread = 1 - growth.clump * t**1.3
     own = roots - roots[first][near]
@@ -128,7 +130,7 @@ def _grow_guides(
     lift = growth.volume * rng.uniform(0.25, 1.0, count)
 
     def combed(places: FloatArray) -> FloatArray:
-        """The comb's direction along the head."""
+        """Return the comb's direction along the head."""
         out = _unit(places - CENTRE)
         wanted = _unit(growth.comb(places))
         return _unit(wanted - out * ((wanted * out).sum(axis=1, keepdims=True) * 0.9))
@@ -156,7 +158,9 @@ def _grow_guides(
     return path
 
 
-def _waves(rng: np.random.Generator, strands: FloatArray, clump: FloatArray, growth: Growth) -> FloatArray:
+def _waves(
+    rng: np.random.Generator, strands: FloatArray, clump: NDArray[np.integer[Any]], growth: Growth
+) -> FloatArray:
     """Return how curls move the points of strands (N, K, 3)."""
     t = np.linspace(0, 1, growth.steps)
     along = _unit(strands[:, -1] - strands[:, 0])

@@ -77,7 +77,7 @@ class Truth:
 
 @dataclass(frozen=True, eq=False)
 class SyntheticPhoto:
-    """A drawn photo: `image` (S, S, 3) uint8 RGB before JPEG, its `labels` (S, S) uint8, `quality` of its JPEG, truth."""
+    """A drawn photo: `image` (S, S, 3) uint8 RGB before JPEG, `labels` (S, S) uint8, JPEG `quality`, truth."""
 
     image: ByteArray
     labels: ByteArray

@@ -143,7 +143,7 @@ void main() {
         float h = max(dot(n, normalize(to + viewer)), 0.0);
         float shine = strength * (0.6 * lobe(h, sharp) + 0.9 * lobe(h, sharp * 4.0)) * (0.5 + 6.0 * fresnel);
         if (u_kind == EYE || u_kind == WET || u_kind == SHINY)
-            shine += (u_kind == EYE ? 3.0 : 0.5) * smoothstep(0.965, 0.98, dot(mirrored, to));
+            shine += (u_kind == EYE ? 3.0 : 0.5) * smoothstep(0.982, 0.99, dot(mirrored, to));
         glint += u_light_colour[i] * reach * shine * clamp(4.0 * facing, 0.0, 1.0);
     }
     if (u_kind != CLOTH) {

@@ -89,6 +89,9 @@ def _colours_of(loaded: Any, count: int) -> FloatArray | None:
     if visual is None or not getattr(visual, "defined", False):
         return None
     if visual.kind == "texture":
+        material = visual.material
+        if getattr(material, "image", None) is None and getattr(material, "baseColorTexture", None) is None:
+            return None
         visual = visual.to_color()
     colours = np.asarray(visual.vertex_colors, dtype=np.float64)
     if colours.shape[0] != count or np.ptp(colours[:, :3]) == 0:
