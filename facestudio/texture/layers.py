@@ -11,7 +11,7 @@ from facestudio.texture.donor import Donor
 from facestudio.texture.hair import scalp_grid
 from facestudio.texture.layout import TexelLayout
 from facestudio.texture.look import PhotoLook
-from facestudio.texture.masks import Segments
+from facestudio.texture.masks import Segments, without_holes
 from facestudio.texture.poisson import solve_correction
 from facestudio.values import BoolArray, Float32Array
 
@@ -19,6 +19,7 @@ _SOFT = 0.005  # half width of the change from one source to the next, edge leng
 _LEVEL = 0.008  # structure finer than this is not what a correction is about
 _POOR, _GOOD = 0.2, 0.55  # cosines of the viewing angle: badly and well seen
 _STUBBLE = 0.55
+_HAIRLINE_SOFT = 0.009
 _HAIRLINE_REACH = 0.05  # how far the hairline seen changes the one not seen, edge lengths of the atlas
 _UNLIT = 55.0  # per cent
 _LIFT_REACH, _LIFT_MOST = 0.045, 60.0  # edge lengths of the atlas; 0..255
@@ -95,7 +96,7 @@ def _lift(
     layout = look.layout
     sigma = _LEVEL * layout.size
     known = layout.grid((segments.skin & ~look.opening).astype(np.float32))
-    whole = layout.grid((segments.skin | segments.hair).astype(np.uint8))
+    whole = without_holes(layout.grid((segments.skin | segments.hair).astype(np.uint8)))
     away = cv2.distanceTransform(whole, cv2.DIST_L2, 5) / layout.size
     near = known * (1 - _step(0.0, _LIFT_REACH, away.astype(np.float32)))
     change = photo - donor
@@ -145,8 +146,13 @@ def _own_hairline(look: PhotoLook, segments: Segments, hair_map: Float32Array) -
     change = spread(change[..., None], sure)[..., 0] * fade
     # Behind the temples the ears begin: no hair grows on those, whatever hangs over them.
     front = layout.grid(((look.rest[:, 2] > _EAR_FRONT_MM) | (look.rest[:, 1] > _EAR_TOP_MM)).astype(np.float32))
-    corrected = cv2.GaussianBlur(hair_map + np.where(front > 0.5, change, np.minimum(change, 0)), (0, 0), 0.007 * layout.size)
-    hair = _step(0.3, 0.7, corrected.astype(np.float32)) * layout.grid(layout.main.astype(np.float32))
+    corrected = hair_map + np.where(front > 0.5, change, np.minimum(change, 0))
+    main = layout.grid(layout.main.astype(np.float32))
+    # Only among the chart's texels: a seam is no hairline.
+    sigma = _HAIRLINE_SOFT * layout.size
+    share = np.maximum(cv2.GaussianBlur(main, (0, 0), sigma), 1e-3)
+    corrected = cv2.GaussianBlur((corrected * main).astype(np.float32), (0, 0), sigma) / share
+    hair = _step(0.2, 0.8, corrected) * main
     # Only what hangs together with the crown: spots at the temples are shadows.
     _, label, stats, _ = cv2.connectedComponentsWithStats((hair > 0.2).astype(np.uint8), connectivity=4)
     if len(stats) > 2:

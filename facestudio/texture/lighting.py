@@ -22,6 +22,7 @@ _ODD = (1, 4, 5)  # terms that change sign from left to right
 _RIDGE = np.array([0.0, *(0.01,) * 3, *(0.03,) * 5])
 _ROUNDS = 5
 _GAIN = (0.55, 2.4)  # of linear light: what is darker has too little left to be made bright
+_KEPT = 0.3  # exponent of the symmetric light in mode `even`
 _ENOUGH = 200
 
 
@@ -126,13 +127,15 @@ def light_gain(light: Light, normals: Float32Array, skin: BoolArray, mode: Relig
     skin
         (N,) bool: the face's skin: its median brightness stays, the person's tone is kept.
     mode
-        `even` makes left and right alike and keeps the rest of the light, `albedo` takes all of it out, `keep` none.
+        `even` makes left and right alike and softens the rest of the light, `albedo` takes all of it out, `keep` none.
     """
     if mode == "keep" or light is NO_LIGHT:
         return np.ones(len(normals), dtype=np.float32)
     here = light.at(normals)
     if mode == "even":
-        gain = light.evened().at(normals) / here
+        # Most of what is symmetric goes too: the head is lit again where it is shown, and cheeks must meet the borrowed
+        # skin beside them, which has no light.
+        gain = light.evened().at(normals) ** np.float32(_KEPT) / here
     else:
         gain = 1.0 / here
     if skin.any():

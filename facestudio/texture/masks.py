@@ -9,7 +9,7 @@ from facestudio.template.model import load_template
 from facestudio.texture.colours import FAR, ColourModel, hair_model, lab, roughness, skin_model, smoothed
 from facestudio.texture.layout import TexelLayout
 from facestudio.texture.look import PhotoLook
-from facestudio.values import BoolArray, Float32Array
+from facestudio.values import BoolArray, ByteArray, Float32Array
 
 _FACING_LOW, _FACING_HIGH = 0.22, 0.42
 _BROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)  # their upper edge in mesh478
@@ -91,12 +91,16 @@ def cleaned(layout: TexelLayout, chosen: BoolArray, radius: float, shrink: float
         if count > 1:
             small = (label == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])).astype(np.uint8)
     # Highlights and moles are no holes; eyes and mouth are left out again by the caller.
-    around = cv2.copyMakeBorder(small, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    cv2.floodFill(around, None, (0, 0), 2)
-    small = (around[1:-1, 1:-1] != 2).astype(np.uint8)
-    small = cv2.erode(small, _disc(max(1, round(shrink * size))))
+    small = cv2.erode(without_holes(small), _disc(max(1, round(shrink * size))))
     soft = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 1.2)
     return soft[layout.rows, layout.columns] > 0.5
+
+
+def without_holes(chosen: ByteArray) -> ByteArray:
+    """Return a selection (S, S) of 0 and 1 with its holes filled."""
+    around = cv2.copyMakeBorder(chosen, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    cv2.floodFill(around, None, (0, 0), 2)
+    return (around[1:-1, 1:-1] != 2).astype(np.uint8)
 
 
 def core_texels(look: PhotoLook) -> BoolArray:
@@ -188,7 +192,9 @@ def _learn_hair(values: Float32Array, unlike: Float32Array, crown: BoolArray) ->
     if not crown.any():
         return None
     dark = crown & (values[:, 0] <= float(np.median(values[crown, 0]))) & (unlike > 1.5)
-    return hair_model(values, dark) if dark.sum() > _HAIRY * crown.sum() else None
+    if dark.sum() <= _HAIRY * crown.sum():
+        return None
+    return hair_model(values, dark & (unlike >= float(np.median(unlike[dark]))))
 
 
 def _backdrop(
