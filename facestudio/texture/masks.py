@@ -9,6 +9,7 @@ from facestudio.template.model import load_template
 from facestudio.texture.colours import FAR, ColourModel, hair_model, lab, roughness, skin_model, smoothed
 from facestudio.texture.layout import TexelLayout
 from facestudio.texture.look import PhotoLook
+from facestudio.texture.occluders import frames, one_sided
 from facestudio.values import BoolArray, ByteArray, Float32Array
 
 _FACING_LOW, _FACING_HIGH = 0.22, 0.42
@@ -160,10 +161,12 @@ def segment(look: PhotoLook, colours: Float32Array, scalp: Float32Array, surroun
     behind = (inside_oval < 0.05) & ~above & (unlike > 2.2) & (pale | (unlike > 4.0))
     # No beard grows on the temples: what is unlike skin there is hair or its shadow.
     temple = (inside_oval < 0.06) & (rest[:, 1] > _CHEEK_MM) & (unlike > 1.4)
+    covered = frames(look, values[:, 0]) | one_sided(look, skin.distance(values, 0.8, 0.5))
     chosen = within & (face | outside) & ~is_fringe & ~behind & ~temple
     is_skin = cleaned(layout, chosen, 0.011, 0.007, one=True) & (facing > 0.15) & (visible | look.opening)
+    is_skin &= ~covered
     likeness = np.exp(-0.5 * np.square(np.maximum(unlike - 0.7, 0) / 0.6)).astype(np.float32)
-    is_hair = _hair(look, within, is_skin, brow, scalp)
+    is_hair = _hair(look, within, is_skin | covered, brow, scalp)
     if hair is None:
         return Segments(is_skin, is_hair, core, nothing, likeness, np.full(len(layout), 0.5, np.float32))
     hairiness = np.clip(0.5 + 0.4 * (fringe - as_hair) + 0.2 * np.minimum(rough, 2.0), 0, 1)
