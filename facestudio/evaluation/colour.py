@@ -17,8 +17,8 @@ def to_lab(pixels: NDArray[np.generic]) -> FloatArray:
 def delta_e_2000(one: FloatArray, other: FloatArray) -> FloatArray:
     """Return the CIEDE2000 difference of L*a*b* colours (..., 3).
 
-    Source: G. Sharma, W. Wu, E. N. Dalal, "The CIEDE2000 color-difference formula: implementation notes, supplementary test
-    data, and mathematical observations", 2005.
+    Source: G. Sharma, W. Wu, E. N. Dalal, "The CIEDE2000 color-difference formula: implementation notes, supplementary
+    test data, and mathematical observations", 2005.
     """
     l1, a1, b1 = np.moveaxis(np.asarray(one, dtype=np.float64), -1, 0)
     l2, a2, b2 = np.moveaxis(np.asarray(other, dtype=np.float64), -1, 0)

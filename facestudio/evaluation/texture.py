@@ -1,7 +1,6 @@
 """Truth of the texture: drawn photos of left-out heads, their textures against the true ones and against `paste`."""
 
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -45,8 +44,8 @@ class MethodTexture:
     method
         fused or paste.
     seam_step, seen_variation
-        Colour step (CIE76) between bands of 8 texels on both sides of the border of what was seen, and the same measured
-        at places inside it; ratio: one by the other.
+        Colour step (CIE76) between bands of 8 texels on both sides of the border of what was seen, and the same
+        measured at places inside it; ratio: one by the other.
     ears
         CIEDE2000 between the borrowed ears and the true ones.
     views
@@ -106,13 +105,17 @@ def seam_steps(texture: Texture) -> tuple[float, float]:
     around = cv2.copyMakeBorder(seen, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     cv2.floodFill(around, None, (0, 0), 2)
     solid = (around[1:-1, 1:-1] != 2).astype(np.uint8)
-    hole = cv2.dilate(((solid > 0) & (seen == 0)).astype(np.uint8), np.ones((2 * BAND + 1,) * 2, np.uint8)) > 0
+    hole = (
+        cv2.dilate(((solid > 0) & (seen == 0)).astype(np.uint8), np.ones((2 * BAND + 1,) * 2, np.uint8)) > 0
+    )
     inner = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     outer = cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5)
     signed = np.where(solid > 0, inner - 0.5, 0.5 - outer)
     valid = (labels > 0) & ~hole
     at_border = _steps(lab, signed, valid)
-    inside = np.concatenate([_steps(lab, signed - shift, valid & (solid > 0)) for shift in (5 * BAND, 9 * BAND)])
+    inside = np.concatenate(
+        [_steps(lab, signed - shift, valid & (solid > 0)) for shift in (5 * BAND, 9 * BAND)]
+    )
     return _mean(at_border), _mean(inside)
 
 
@@ -129,7 +132,7 @@ def _steps(lab: Float32Array, signed: FloatArray, valid: BoolArray) -> FloatArra
         count = np.bincount(at, minlength=int(number.max()) + 1)
         total = np.stack([np.bincount(at, lab[chosen][:, k], len(count)) for k in range(3)], axis=1)
         means.append(total / np.maximum(count, 1)[:, None])
-        counts.append(count)
+        counts.append(count.astype(np.float64))
     good = (counts[0] >= _LEAST) & (counts[1] >= _LEAST)
     return np.linalg.norm(means[0][good] - means[1][good], axis=1)
 
@@ -151,7 +154,10 @@ def _lamp(rng: np.random.Generator) -> Lighting:
     direction = (float(rng.uniform(-1, 1)), float(rng.uniform(0.1, 0.7)), 1.0)
     around = 0.95 - 0.7 * strength
     return Lighting(
-        sky=(around,) * 3, ground=(0.85 * around,) * 3, lights=(Light(direction, (strength,) * 3),), occlusion=0.6
+        sky=(around, around, around),
+        ground=(0.85 * around, 0.85 * around, 0.85 * around),
+        lights=(Light(direction, (strength, strength, strength)),),
+        occlusion=0.6,
     )
 
 
@@ -159,11 +165,14 @@ def _exposed(renderer: OffscreenRenderer, camera: Camera, room: Lighting) -> Lig
     """Return a room's light so strong that the head has its skin's mean brightness, as a photographer sets it."""
     small = scale_camera(camera, 0.2)
     lit, true = (
-        float(_linear_mean(renderer.layer(small, Style(lighting=light)))) for light in (replace(room, shoulder=1.0), FLAT)
+        float(_linear_mean(renderer.layer(small, Style(lighting=light))))
+        for light in (replace(room, shoulder=1.0), FLAT)
     )
     factor = true / max(lit, 1e-6)
     lamps = tuple(Light(lamp.direction, _times_colour(lamp.colour, factor)) for lamp in room.lights)
-    return replace(room, sky=_times_colour(room.sky, factor), ground=_times_colour(room.ground, factor), lights=lamps)
+    return replace(
+        room, sky=_times_colour(room.sky, factor), ground=_times_colour(room.ground, factor), lights=lamps
+    )
 
 
 def _times_colour(colour: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
@@ -178,7 +187,7 @@ def _camera(rng: np.random.Generator) -> Camera:
     rotation = head_rotation(*np.radians([rng.uniform(-20, 20), rng.normal(0, 4), rng.normal(0, 3)]))
     focal, centre = 1.8 * _PHOTO_SIZE, (_PHOTO_SIZE - 1) / 2
     shift = np.array([0.0, 0.0, focal * 235.0 / (_PHOTO_SIZE * 0.6)]) - rotation @ np.array([0.0, -18.0, 0.0])
-    return Camera(focal, focal, centre, centre, rotation, shift, (_PHOTO_SIZE,) * 2, "given")
+    return Camera(focal, focal, centre, centre, rotation, shift, (_PHOTO_SIZE, _PHOTO_SIZE), "given")
 
 
 def trials(
@@ -190,13 +199,17 @@ def trials(
     for row in rows:
         rng = np.random.default_rng([seed, row])
         vertices = database.vertices(row)
-        atlas = head_atlas(template, vertices, database.skins[row], rng.uniform([50, 38, 25], [130, 120, 115]), _TRUE_SIZE)
+        atlas = head_atlas(
+            template, vertices, database.skins[row], rng.uniform([50, 38, 25], [130, 120, 115]), _TRUE_SIZE
+        )
         mesh = mesh_of_head(topology(1), vertices, template.materials)
         renderer.set_mesh(mesh)
         renderer.set_texture(atlas)
-        grey = tuple(int(v) for v in rng.integers(60, 230, 3))
+        red, green, blue = (int(v) for v in rng.integers(60, 230, 3))
         camera = _camera(rng)
-        picture = renderer.picture(camera, Style(lighting=_exposed(renderer, camera, _lamp(rng))), grey)
+        picture = renderer.picture(
+            camera, Style(lighting=_exposed(renderer, camera, _lamp(rng))), (red, green, blue)
+        )
         photo = Photo(picture, database.ids[row])
         found: dict[str, Head] = {}
         try:
@@ -252,7 +265,10 @@ def gutter(texture: Texture) -> tuple[int, float]:
     """
     size = texture.size
     inside = chart_mask(size)
-    wide = cv2.dilate(inside.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BAND + 1,) * 2)) > 0
+    wide = (
+        cv2.dilate(inside.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * BAND + 1,) * 2))
+        > 0
+    )
     empty = int((texture.pixels[wide].max(axis=1) == 0).sum())
     rim = wide & ~inside
     near = texture.pixels.reshape(-1, 3)[nearest_inside(inside)[rim]]
@@ -264,9 +280,7 @@ def _times(photo: Photo, sizes: tuple[int, ...]) -> tuple[dict[str, float], dict
     texture: dict[str, float] = {}
     whole: dict[str, float] = {}
     for size in sizes:
-        runs: list[dict[str, float]] = []
-        for _ in range(4):
-            runs.append(Runner().run(Request(photo, texture_size=size)).head.timings_ms)
+        runs = [Runner().run(Request(photo, texture_size=size)).head.timings_ms for _ in range(4)]
         texture[str(size)] = statistics.median(run["texture"] for run in runs[1:])
         whole[str(size)] = statistics.median(sum(run.values()) - run["landmarks"] for run in runs[1:])
     return texture, whole
@@ -334,7 +348,11 @@ def evaluate_texture(
             made = trial.heads["fused"].texture
             assert made is not None
             empty_here, off_here = gutter(made)
-            empty, off, residual = empty + empty_here, max(off, off_here), max(residual, made.poisson_residual)
+            empty, off, residual = (
+                empty + empty_here,
+                max(off, off_here),
+                max(residual, made.poisson_residual),
+            )
             say(_line(trial.name, collected))
     results = tuple(_summary(method, rows_of) for method, rows_of in collected.items() if rows_of)
     texture_ms, whole_ms = _times(photo, time_sizes) if photo is not None else ({}, {})

@@ -80,7 +80,10 @@ def export_head(
         if coverage and head.texture is not None:
             from facestudio.texture.coverage import coverage_picture
 
-            _write(folder / planned["coverage.png"].name, _encoded(coverage_picture(head.texture.coverage), ".png"))
+            _write(
+                folder / planned["coverage.png"].name,
+                _encoded(coverage_picture(head.texture.coverage), ".png"),
+            )
         if "glb" in formats:
             _write(folder / f"{name}.glb", _glb(head, name, subdivision, expression))
         if "ply" in formats:

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import CancelledError
-from facestudio.texture.options import SCALP_MODES, TextureMethod, ScalpMode, TextureOptions
+from facestudio.texture.options import SCALP_MODES, ScalpMode, TextureMethod, TextureOptions
 from facestudio.values import DetectedFace, Head, Landmarks, Photo
 
 TEXTURE_SIZES = (512, 1024, 2048, 4096)

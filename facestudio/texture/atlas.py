@@ -122,7 +122,7 @@ def spread(values: Float32Array, weight: Float32Array) -> Float32Array:
         mass = cv2.resize(mass, half, interpolation=cv2.INTER_AREA).reshape(*half, channels)
         share = cv2.resize(share, half, interpolation=cv2.INTER_AREA).reshape(half)
         # What is known at all is known well enough for a block that knows nothing.
-        grow = np.minimum(4.0 * share, 1.0) / np.maximum(share, 1e-9)
+        grow = (np.minimum(4.0 * share, 1.0) / np.maximum(share, 1e-9)).astype(np.float32)
         levels.append((mass * grow[..., None], share * grow))
     mass, share = levels[-1]
     out = mass / np.maximum(share, 1e-9)[..., None]

@@ -47,7 +47,8 @@ def _model(sample: Float32Array, floor: FloatArray, kept: float) -> ColourModel:
     middle = np.median(sample, axis=0)
     away = np.abs(sample - middle).sum(axis=1)
     keep = away <= np.percentile(away, kept)
-    return ColourModel(middle, np.linalg.inv(np.cov(sample[keep].T) + floor))
+    precision = np.linalg.inv(np.cov(sample[keep].T) + floor)
+    return ColourModel(middle.astype(np.float64), precision.astype(np.float64))
 
 
 def skin_model(values: Float32Array, core: BoolArray) -> ColourModel | None:

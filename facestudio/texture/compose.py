@@ -1,4 +1,4 @@
-"""Composes the texture at full size, strip by strip: what is smooth from the work atlas, what is fine from the photo."""
+"""Composes the texture at full size, strip by strip: the smooth from the work atlas, the fine from the photo."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -80,7 +80,8 @@ def cut_photo(
         for opening in OPENINGS:
             polygon = np.rint((mesh[list(opening)] * scale + shift) * 16).astype(np.int32)
             cv2.fillPoly(closed, [polygon], 0, cv2.LINE_AA, 4)
-    return PhotoPatch(np.dstack([crop, closed]), scale, shift)
+    pixels = np.dstack([np.asarray(crop, dtype=np.uint8), closed])
+    return PhotoPatch(pixels, scale, shift)
 
 
 def _rows(picture: Float32Array, first: int, last: int, size: int) -> Float32Array:

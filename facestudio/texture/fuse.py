@@ -23,7 +23,14 @@ from facestudio.texture.atlas import (
 )
 from facestudio.texture.compose import compose, cut_photo
 from facestudio.texture.donor import Donor, choose_donor, face_tone
-from facestudio.texture.eyes import DEFAULT_IRIS, iris_colour, paint_eyes, white_brightness
+from facestudio.texture.eyes import (
+    DEFAULT_IRIS,
+    IRIS_DIAMETER_MM,
+    iris_colour,
+    iris_diameter,
+    paint_eyes,
+    white_brightness,
+)
 from facestudio.texture.hair import find_exemplar, scalp
 from facestudio.texture.inner import paint_inner
 from facestudio.texture.layers import Layers, make_layers
@@ -32,7 +39,6 @@ from facestudio.texture.lighting import Light, estimate_light, light_gain
 from facestudio.texture.look import PhotoLook, look_at
 from facestudio.texture.masks import around_the_head, core_texels, segment
 from facestudio.texture.options import TextureOptions
-from facestudio.texture.projection import feature_shift
 from facestudio.texture.regions import OPENINGS
 from facestudio.values import (
     BoolArray,
@@ -110,7 +116,7 @@ def make_texture(
         sitting, look, light, database, heads, options, check
     )
     check()
-    places = _places(sitting, min(size, PLACE_SIZE))
+    places = _places(sitting, look, min(size, PLACE_SIZE))
     patch = cut_photo(photo, places, np.maximum(layers.seen, layers.mirrored[:, ::-1]), sitting.mesh, size)
     exemplar = None
     if hair is not None and options.scalp == "photo":
@@ -125,7 +131,7 @@ def make_texture(
         pixels,
         _coverage(layers, size),
         poisson_residual=layers.residual,
-        poisson_size=work if options.method == "fused" else 0,
+        poisson_size=layers.solved_size,
     )
 
 
@@ -171,7 +177,9 @@ def _pasted(
     layout, work = look.layout, look.layout.size
     face = core_texels(look)
     donor = replace(choose_donor(database, heads, face_tone(look.colours, face)), gain=np.ones(3))
-    seen = layout.grid((look.projection.visible & (look.projection.facing > _PASTE_FACING)).astype(np.float32))
+    seen = layout.grid(
+        (look.projection.visible & (look.projection.facing > _PASTE_FACING)).astype(np.float32)
+    )
     none = np.zeros((work, work), dtype=np.float32)
     return (
         Layers(
@@ -184,19 +192,21 @@ def _pasted(
             fine=none + 1,
             hair=none,
             confidence=seen,
+            closed=layout.grid((~look.opening).astype(np.float32)),
             residual=0.0,
+            solved_size=0,
         ),
         donor,
         None,
     )
 
 
-def _places(sitting: Sitting, size: int) -> Float32Array:
+def _places(sitting: Sitting, look: PhotoLook, size: int) -> Float32Array:
     """Return where the atlas' texels lie in the photo, (size, size, 2) float32 pixels."""
     dense = topology(SURFACE_LEVEL).apply(sitting.vertices)
     pixels, _ = project(sitting.camera, dense)
-    if sitting.mesh is not None:
-        pixels = pixels + feature_shift(sitting.vertices, sitting.camera, sitting.mesh, load_template())
+    if look.shift is not None:
+        pixels = pixels + look.shift
     return place_grid(size).grid(np.nan_to_num(pixels).astype(np.float32))
 
 
@@ -204,32 +214,33 @@ def _coverage(layers: Layers, size: int) -> Coverage:
     """Return the coverage at full size: the source that gives the most of each texel."""
 
     def full(picture: Float32Array) -> Float32Array:
-        return cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
+        out = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(out, dtype=np.float32)
 
     inside = chart_mask(size)
     labels = np.full((size, size), BORROWED, dtype=np.uint8)
-    labels[full(layers.mirrored) > 0.5] = MIRRORED
-    labels[full(layers.seen) > 0.5] = SEEN
+    labels[full(layers.mirrored * layers.closed[:, ::-1]) > 0.5] = MIRRORED
+    labels[full(layers.seen * layers.closed) > 0.5] = SEEN
     labels *= inside
     count = np.bincount(labels.reshape(-1), minlength=4)[1:] / max(int(inside.sum()), 1)
     seen, mirrored = float(count[0]), float(count[1])
-    confidence = cv2.multiply(full(layers.confidence), 255.0, dtype=cv2.CV_8U)
+    confidence = np.rint(255 * full(layers.confidence)).astype(np.uint8)
     confidence *= inside
-    return Coverage(labels, seen, mirrored, 1.0 - seen - mirrored, np.asarray(confidence))
+    return Coverage(labels, seen, mirrored, 1.0 - seen - mirrored, confidence)
 
 
 @lru_cache(maxsize=3)
 def _painted_inside(size: int) -> tuple[IntArray, ByteArray]:
-    """Return the flat texel numbers of mouth, teeth, tongue and their gutter, and their colours: alike on every head."""
+    """Return the texels (flat numbers) of mouth, teeth, tongue and their gutter, and their colours."""
     small = min(size, PLACE_SIZE)
     atlas = np.zeros((small, small, 3), dtype=np.uint8)
     paint_inner(atlas, load_template())
-    painted = atlas.any(axis=2)
+    painted = atlas.max(axis=2) > 0
     filled = atlas.reshape(-1, 3)[nearest_inside(painted)]
     away = cv2.distanceTransform((~painted).astype(np.uint8), cv2.DIST_L2, 5)
     skin = cv2.distanceTransform((~chart_mask(small)).astype(np.uint8), cv2.DIST_L2, 5)
     wanted = (away < np.minimum(skin, _GUTTER * small)).astype(np.uint8)
-    full = cv2.resize(filled, (size, size), interpolation=cv2.INTER_LINEAR)
+    full = np.asarray(cv2.resize(filled, (size, size), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
     where = np.flatnonzero(cv2.resize(wanted, (size, size), interpolation=cv2.INTER_NEAREST)).astype(np.int32)
     return where, full.reshape(-1, 3)[where]
 
@@ -238,9 +249,17 @@ def _paint_the_rest(pixels: ByteArray, sitting: Sitting) -> None:
     """Paint mouth, teeth, tongue and eyes."""
     where, colours = _painted_inside(len(pixels))
     pixels.reshape(-1, 3)[where] = colours
-    irises, white = np.array([DEFAULT_IRIS] * 2), 1.0
+    irises, white, diameter = np.array([DEFAULT_IRIS] * 2), 1.0, IRIS_DIAMETER_MM
     if sitting.mesh is not None:
         photo = sitting.photo.pixels
         irises = np.stack([iris_colour(photo, sitting.mesh, side) for side in (0, 1)])
         white = white_brightness(photo, sitting.mesh, OPENINGS)
-    paint_eyes(pixels, load_template(), sitting.neutral, irises, white)
+        diameter = iris_diameter(sitting.mesh, _eye_scale(sitting))
+    paint_eyes(pixels, load_template(), sitting.neutral, irises, white, diameter)
+
+
+def _eye_scale(sitting: Sitting) -> float:
+    """Return the pixels in a millimetre at the eyes."""
+    chart = load_template().eyes[0]
+    depth = float(to_camera_space(sitting.camera, sitting.vertices[chart.start])[2])
+    return sitting.camera.fx / max(depth, 1.0)

@@ -1,9 +1,9 @@
 """Hair: what the photo shows of it is carried on over the scalp.
 
 The photo shows the front of the scalp at best. From it come the colour, spread smoothly over the rest, and the fine
-structure of the largest square of hair (`Exemplar`), which is laid over the scalp in overlapping patches, each turned so
-that its strands run away from the crown, and blended by weights that keep the variance. Patches lie in the surface, so
-no chart seam shows.
+structure of the largest square of hair (`Exemplar`), which is laid over the scalp in overlapping patches, each turned
+so that its strands run away from the crown, and blended by weights that keep the variance. Patches lie in the surface,
+so no chart seam shows.
 """
 
 from dataclasses import dataclass
@@ -89,7 +89,9 @@ def find_exemplar(photo: Photo, look: PhotoLook, hair: BoolArray, px_per_mm: flo
     spot = np.floor((places - low) / cell).astype(np.int32)
     mask = np.zeros(spot.max(axis=0)[::-1] + 1, np.uint8)
     mask[spot[:, 1], spot[:, 0]] = 1
-    mask = cv2.morphologyEx(cv2.copyMakeBorder(mask, 2, 2, 2, 2, cv2.BORDER_CONSTANT), cv2.MORPH_CLOSE, np.ones((3, 3)))
+    mask = cv2.morphologyEx(
+        cv2.copyMakeBorder(mask, 2, 2, 2, 2, cv2.BORDER_CONSTANT), cv2.MORPH_CLOSE, np.ones((3, 3))
+    )
     depth = cv2.distanceTransform(mask, cv2.DIST_C, 3)
     y, x = np.unravel_index(int(np.argmax(depth)), depth.shape)
     side = min(_SIDE_MM, 2 * (float(depth[y, x]) - 0.5) * 1.5)
@@ -110,7 +112,9 @@ def find_exemplar(photo: Photo, look: PhotoLook, hair: BoolArray, px_per_mm: flo
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     patch = cv2.warpAffine(picture, affine, (count, count), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
     pixels = patch.astype(np.float32)
-    fine = pixels - cv2.GaussianBlur(pixels, (0, 0), _STRANDS_MM / _FINE_MM, borderType=cv2.BORDER_REFLECT_101)
+    fine = pixels - cv2.GaussianBlur(
+        pixels, (0, 0), _STRANDS_MM / _FINE_MM, borderType=cv2.BORDER_REFLECT_101
+    )
     deviation = max(float(fine.mean(axis=2).std()), 1e-3)
     np.clip(fine, -2.2 * deviation, 2.2 * deviation, out=fine)  # gaps that show the background, and glints
     return Exemplar(_random_phase(fine, _strand_angle(fine.mean(axis=2))))
@@ -119,8 +123,8 @@ def find_exemplar(photo: Photo, look: PhotoLook, hair: BoolArray, px_per_mm: flo
 def _random_phase(fine: Float32Array, angle: float) -> Float32Array:
     """Return a periodic texture (_TILE, _TILE, 3) with the spectrum of a small square, its strands along the rows.
 
-    Random phase noise after B. Galerne, Y. Gousseau, J.-M. Morel, "Random phase textures: theory and synthesis", 2011: one
-    random phase for all channels keeps their correlation.
+    Random phase noise after B. Galerne, Y. Gousseau, J.-M. Morel, "Random phase textures: theory and synthesis", 2011:
+    one random phase for all channels keeps their correlation.
     """
     count = len(fine)
     turn = cv2.getRotationMatrix2D(((count - 1) / 2,) * 2, float(np.degrees(angle)), 1.0)

@@ -1,15 +1,17 @@
-"""What the texture is made of, worked out on the work atlas: which source gives each texel, in which light and colour."""
+"""What the texture is made of, on the work atlas: which source gives each texel, in which light and colour."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from facestudio.texture.atlas import spread, work_inside
 from facestudio.texture.donor import Donor
 from facestudio.texture.hair import scalp_grid
-from facestudio.texture.layout import TexelLayout
+from facestudio.texture.layout import SMALLEST, TexelLayout, texel_layout
 from facestudio.texture.look import PhotoLook
 from facestudio.texture.masks import Segments, without_holes
 from facestudio.texture.poisson import solve_correction
@@ -48,8 +50,12 @@ class Layers:
         (W, W) 0..1: how much of the hair's fine structure shows.
     confidence
         (W, W) 0..1.
+    closed
+        (W, W) 0 where the photo shows an eyeball or the inside of the mouth, else 1.
     residual
         Relative, of the larger of the two fusions.
+    solved_size
+        Edge length of the atlas that they were solved on.
     """
 
     base: Float32Array
@@ -61,10 +67,16 @@ class Layers:
     fine: Float32Array
     hair: Float32Array
     confidence: Float32Array
+    closed: Float32Array
     residual: float
+    solved_size: int
 
 
-def _step(low: float, high: float, values: Float32Array) -> Float32Array:
+def _single(picture: NDArray[Any]) -> Float32Array:
+    return np.asarray(picture, dtype=np.float32)
+
+
+def _step(low: float, high: float, values: NDArray[Any]) -> Float32Array:
     t = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
 
@@ -118,9 +130,16 @@ def _fused(
     the correction there is that of the skin around.
     """
     level = _level(goal - donor, known * np.maximum(likeness, 1e-3), _LEVEL * layout.size)
-    place = layout.rows, layout.columns
-    solved = solve_correction(layout, known[place] > 0.5, level[place], check)
-    return layout.grid(solved.values), solved.residual
+    # Levels have no structure finer than two texels of a grid half as fine: there it is solved.
+    coarse = texel_layout(max(layout.size // 2, SMALLEST))
+    half = (coarse.size, coarse.size)
+    place = coarse.rows, coarse.columns
+    is_known = _single(cv2.resize(known, half, interpolation=cv2.INTER_AREA))[place] > 0.5
+    values = _single(cv2.resize(level, half, interpolation=cv2.INTER_AREA))[place]
+    solved = solve_correction(coarse, is_known, values, check)
+    smooth = spread(coarse.grid(solved.values), work_inside(coarse.size))
+    full = cv2.resize(smooth, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR)
+    return _single(full), solved.residual
 
 
 def _bare(skin: Float32Array, layout: TexelLayout, hair_map: Float32Array) -> Float32Array:
@@ -145,14 +164,16 @@ def _own_hairline(look: PhotoLook, segments: Segments, hair_map: Float32Array) -
     fade = np.exp(-away / (_HAIRLINE_REACH * layout.size))
     change = spread(change[..., None], sure)[..., 0] * fade
     # Behind the temples the ears begin: no hair grows on those, whatever hangs over them.
-    front = layout.grid(((look.rest[:, 2] > _EAR_FRONT_MM) | (look.rest[:, 1] > _EAR_TOP_MM)).astype(np.float32))
+    front = layout.grid(
+        ((look.rest[:, 2] > _EAR_FRONT_MM) | (look.rest[:, 1] > _EAR_TOP_MM)).astype(np.float32)
+    )
     corrected = hair_map + np.where(front > 0.5, change, np.minimum(change, 0))
     main = layout.grid(layout.main.astype(np.float32))
     # Only among the chart's texels: a seam is no hairline.
     sigma = _HAIRLINE_SOFT * layout.size
     share = np.maximum(cv2.GaussianBlur(main, (0, 0), sigma), 1e-3)
     corrected = cv2.GaussianBlur((corrected * main).astype(np.float32), (0, 0), sigma) / share
-    hair = _step(0.2, 0.8, corrected) * main
+    hair = _step(0.2, 0.8, _single(corrected)) * main
     # Only what hangs together with the crown: spots at the temples are shadows.
     _, label, stats, _ = cv2.connectedComponentsWithStats((hair > 0.2).astype(np.uint8), connectivity=4)
     if len(stats) > 2:
@@ -221,7 +242,7 @@ def make_layers(
         Called between the steps: may raise to cancel.
     """
     layout = look.layout
-    size, place = layout.size, (layout.rows, layout.columns)
+    size = layout.size
     inside = work_inside(size)
     photo = layout.grid(look.colours * gain[:, None])
     closed = layout.grid((~look.opening).astype(np.float32))
@@ -231,7 +252,7 @@ def make_layers(
     bald = scalp_mode == "bald" or (scalp_mode == "photo" and not segments.strands.any())
     if bald:
         bare = _bare(skin_map, layout, hair_map)
-        skin_map = skin_map + (bare - skin_map) * hair_map[..., None]
+        skin_map = _single(skin_map + (bare - skin_map) * hair_map[..., None])
     likeness = layout.grid(segments.likeness)
     lift = _lift(look, segments, photo, skin_map, likeness)
     photo = photo + lift
@@ -239,27 +260,27 @@ def make_layers(
     quality = layout.grid(_step(_POOR, _GOOD, look.projection.facing))
     whole = _soft(layout, segments.skin, layout.main)
     other = (whole * quality)[:, ::-1]
-    skin = whole * (quality + (1 - quality) * (1 - np.clip(1.5 * other, 0, 1)))
+    skin = _single(whole * (quality + (1 - quality) * (1 - np.clip(1.5 * other, 0, 1))))
     check()
     # Mirrored skin, brought to the level of what is seen beside it.
-    mirrored = (1 - skin) * (whole * quality)[:, ::-1] * inside
+    mirrored = _single((1 - skin) * (whole * quality)[:, ::-1] * inside)
     image = np.ascontiguousarray(photo[:, ::-1])
     seen_closed = skin * closed
-    both = seen_closed * (closed * whole)[:, ::-1]
+    both = _single(seen_closed * (closed * whole)[:, ::-1])
     offset, first = _fused(layout, photo, image, both, likeness * likeness[:, ::-1], check)
-    face = photo + (image + offset - photo) * (1 - skin)[..., None]
+    face = _single(photo + (image + offset - photo) * (1 - skin)[..., None])
     # Borrowed skin, brought to the level of both.
-    known = np.maximum(skin, mirrored * closed[:, ::-1]) * closed
-    plain = likeness + (likeness[:, ::-1] - likeness) * (1 - skin)
+    known = _single(np.maximum(skin, mirrored * closed[:, ::-1]) * closed)
+    plain = _single(likeness + (likeness[:, ::-1] - likeness) * (1 - skin))
     correction, second = _fused(layout, face, skin_map, known, plain, check)
     borrowed = skin_map + correction
     mixed = mirrored * closed[:, ::-1]
     base = borrowed + (image + offset - borrowed) * mixed[..., None]
     hair, photo_hair, colour = _hair_layer(look, segments, photo, skin, hair_map, scalp_mode)
     base = base + (colour - base) * hair[..., None]
-    seen = np.clip(skin + photo_hair, 0, 1)
+    seen = _single(np.clip(skin + photo_hair, 0, 1))
     base = base + (photo - base) * (seen * closed)[..., None]
-    base = spread(base, inside)
+    base = spread(_single(base), inside)
     check()
     relief = 1 - 0.8 * hair_map if bald else 1 - hair
     confidence = np.maximum(seen * closed * (0.35 + 0.65 * quality), 0.6 * mixed * quality[:, ::-1])
@@ -271,7 +292,11 @@ def make_layers(
         lift=spread(lift, inside),
         offset=spread(offset, inside),
         fine=relief.astype(np.float32),
-        hair=spread((hair * (1 - seen))[..., None], inside)[..., 0] if scalp_mode == "photo" else 0 * hair,
+        hair=spread(_single(hair * (1 - seen))[..., None], inside)[..., 0]
+        if scalp_mode == "photo"
+        else 0 * hair,
         confidence=np.clip(confidence + 0.1, 0, 1).astype(np.float32) * inside,
+        closed=closed,
         residual=max(first, second),
+        solved_size=max(size // 2, SMALLEST),
     )

@@ -132,12 +132,10 @@ def light_gain(light: Light, normals: Float32Array, skin: BoolArray, mode: Relig
     if mode == "keep" or light is NO_LIGHT:
         return np.ones(len(normals), dtype=np.float32)
     here = light.at(normals)
-    if mode == "even":
-        # Most of what is symmetric goes too: the head is lit again where it is shown, and cheeks must meet the borrowed
-        # skin beside them, which has no light.
-        gain = light.evened().at(normals) ** np.float32(_KEPT) / here
-    else:
-        gain = 1.0 / here
+    # Most of what is symmetric goes even in mode `even`: the head is lit again where it is shown, and cheeks must meet
+    # the borrowed skin beside them, which has no light.
+    wanted = light.evened().at(normals) ** np.float32(_KEPT) if mode == "even" else np.float32(1)
+    gain = wanted / here
     if skin.any():
         # What a texel of middle light showed it shows again.
         gain = gain / np.float32(np.median(gain[skin]))

@@ -34,6 +34,8 @@ class PhotoLook:
         (N, 3) float32 mm: places on the rest head.
     normals
         (N, 3) float32: of the head as posed, head space.
+    shift
+        (V_1, 2) float32 pixels: what is added to the dense vertices' places in the photo (`feature_shift`), or None.
     """
 
     layout: TexelLayout
@@ -43,6 +45,7 @@ class PhotoLook:
     inside_oval: Float32Array
     rest: Float32Array
     normals: Float32Array
+    shift: Float32Array | None
 
 
 @lru_cache(maxsize=6)
@@ -76,4 +79,5 @@ def look_at(
     opening = np.zeros(len(layout), dtype=np.bool_) if mesh is None else in_openings(projection.pixels, mesh)
     surface = topology(SURFACE_LEVEL)
     normals = layout.on_surface(vertex_normals(surface.apply(vertices), surface.quads))
-    return PhotoLook(layout, projection, colours, opening, *static_maps(size), normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.float32(1e-6)))
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.float32(1e-6))
+    return PhotoLook(layout, projection, colours, opening, *static_maps(size), normals, shift)

@@ -92,7 +92,7 @@ def cleaned(layout: TexelLayout, chosen: BoolArray, radius: float, shrink: float
         if count > 1:
             small = (label == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])).astype(np.uint8)
     # Highlights and moles are no holes; eyes and mouth are left out again by the caller.
-    small = cv2.erode(without_holes(small), _disc(max(1, round(shrink * size))))
+    small = cv2.erode(without_holes(np.asarray(small, dtype=np.uint8)), _disc(max(1, round(shrink * size))))
     soft = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 1.2)
     return soft[layout.rows, layout.columns] > 0.5
 
@@ -115,7 +115,9 @@ def _brow_height() -> float:
     return float(template.mesh478.points(template.vertices)[list(_BROWS), 1].max()) + _BROW_GAP_MM
 
 
-def segment(look: PhotoLook, colours: Float32Array, scalp: Float32Array, surroundings: Float32Array) -> Segments:
+def segment(
+    look: PhotoLook, colours: Float32Array, scalp: Float32Array, surroundings: Float32Array
+) -> Segments:
     """Sort the visible texels.
 
     Parameters
@@ -174,7 +176,9 @@ def segment(look: PhotoLook, colours: Float32Array, scalp: Float32Array, surroun
     hairiness = smoothed(layout, hairiness.astype(np.float32), 0.006, glanced)
     tell = glanced & (rest[:, 1] > _TEMPLE_MM) & (above | (inside_oval < 0.03))
     hairiness = np.where(tell, hairiness, np.float32(0.5))
-    return Segments(is_skin, is_hair, core, is_hair & (as_hair < unlike) & (unlike > 1.2), likeness, hairiness)
+    return Segments(
+        is_skin, is_hair, core, is_hair & (as_hair < unlike) & (unlike > 1.2), likeness, hairiness
+    )
 
 
 def _crown(look: PhotoLook, within: BoolArray, glanced: BoolArray, brow: float) -> BoolArray:
@@ -219,9 +223,7 @@ def _backdrop(
     return out
 
 
-def _hair(
-    look: PhotoLook, within: BoolArray, skin: BoolArray, brow: float, scalp: Float32Array
-) -> BoolArray:
+def _hair(look: PhotoLook, within: BoolArray, skin: BoolArray, brow: float, scalp: Float32Array) -> BoolArray:
     """Return the texels of the scalp and above the brows that show hair, (N,) bool."""
     layout = look.layout
     size = layout.size

@@ -1,8 +1,8 @@
 """What stands before the face: frames of glasses, and things on one side of it only.
 
-Glasses show as thin dark lines where no face has any: across the bridge of the nose, and in an arc under the eyes. Only if
-there are such lines are dark lines around the eyes taken for frames. A hand, a strand of hair or a
-microphone covers one side: what is unlike skin there while its mirror image is plain skin is left out.
+Glasses show as thin dark lines where no face has any: across the bridge of the nose. Only if there is such a line are
+dark lines around the eyes taken for frames. A strand of hair or a microphone covers one side: what is unlike skin there
+while its mirror image is plain skin is left out.
 """
 
 import cv2
@@ -63,9 +63,7 @@ def _uv_per_mm(uv: FloatArray) -> float:
     return float(np.linalg.norm(uv[33] - uv[263]) / np.linalg.norm(points[33] - points[263]))
 
 
-def _lines(
-    layout: TexelLayout, light: Float32Array, usable: BoolArray, texels_per_mm: float
-) -> Float32Array:
+def _lines(layout: TexelLayout, light: Float32Array, usable: BoolArray, texels_per_mm: float) -> Float32Array:
     """Return how much darker than its surroundings on both sides each texel's thin structure is, (S, S) of L*."""
     inside = layout.grid(usable.astype(np.uint8))
     grid = layout.grid(light)
@@ -106,7 +104,9 @@ def frames(look: PhotoLook, light: Float32Array) -> BoolArray:
         return none
     eyes = [_ring(uv[list(ids)], _EYE_GAP_MM * per_mm) for ids in (_RIGHT_EYE, _LEFT_EYE)]
     brows = [_ring(uv[list(ids)], _BROW_GAP_MM * per_mm) for ids in _BROWS]
-    keep = _fill(layout, [cv2.convexHull(p.astype(np.float32))[:, 0].astype(np.float64) for p in (*eyes, *brows)])
+    keep = _fill(
+        layout, [cv2.convexHull(p.astype(np.float32))[:, 0].astype(np.float64) for p in (*eyes, *brows)]
+    )
     both = uv[[*_RIGHT_EYE, *_LEFT_EYE]]
     low, high = both.min(axis=0), both.max(axis=0)
     zone = np.array(
@@ -156,7 +156,9 @@ def one_sided(look: PhotoLook, unlike: Float32Array) -> BoolArray:
     layout = look.layout
     visible = look.projection.visible & ~look.opening & (look.projection.facing > 0.3)
     here = layout.grid(visible)
-    smooth = cv2.GaussianBlur(layout.grid(np.where(visible, unlike, 0).astype(np.float32)), (0, 0), 0.004 * layout.size)
+    smooth = cv2.GaussianBlur(
+        layout.grid(np.where(visible, unlike, 0).astype(np.float32)), (0, 0), 0.004 * layout.size
+    )
     other, seen_there = smooth[:, ::-1], here[:, ::-1]
     # Nothing is exactly symmetric: a feature a little aside on the other side counts as its mirror image.
     reach = 2 * round(0.012 * layout.size) + 1

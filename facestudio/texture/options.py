@@ -10,6 +10,7 @@ TextureMethod: TypeAlias = Literal["fused", "paste"]
 SCALP_MODES: tuple[ScalpMode, ...] = ("photo", "stubble", "bald")
 TEXTURE_METHODS: tuple[TextureMethod, ...] = ("fused", "paste")
 
+
 @dataclass(frozen=True)
 class TextureOptions:
     """How a texture is made.
