@@ -94,8 +94,10 @@ def chart_mask(size: int) -> BoolArray:
     skin = template.quad_material == template.materials.index("skin")
     # Sides that two quads share are crossed twice and cancel out: what is filled is their union.
     points = uv_to_texel(template.uvs, size)[template.quad_uvs[skin]]
+    corners = list(np.rint(points * 16).astype(np.int32))
     mask = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(mask, list(np.rint(points * 16).astype(np.int32)), 1, shift=4)
+    cv2.fillPoly(mask, corners, 1, shift=4)
+    cv2.polylines(mask, corners, True, 1, shift=4)
     return read_only(mask > 0, np.bool_)
 
 
