@@ -98,7 +98,10 @@ def chart_mask(size: int) -> BoolArray:
     mask = np.zeros((size, size), np.uint8)
     cv2.fillPoly(mask, corners, 1, shift=4)
     cv2.polylines(mask, corners, True, 1, shift=4)
-    return read_only(mask > 0, np.bool_)
+    inside = mask > 0
+    if size <= WORK_SIZE:
+        inside |= work_inside(size) > 0  # a texel whose centre lies on the outline
+    return read_only(inside, np.bool_)
 
 
 def spread(values: Float32Array, weight: Float32Array) -> Float32Array:

@@ -31,7 +31,7 @@ from facestudio.texture.eyes import (
     paint_eyes,
     white_brightness,
 )
-from facestudio.texture.hair import find_exemplar, scalp
+from facestudio.texture.hair import find_exemplar, plain_exemplar, scalp
 from facestudio.texture.inner import paint_inner
 from facestudio.texture.layers import Layers, make_layers
 from facestudio.texture.layout import SURFACE_LEVEL, prepare_layouts
@@ -119,9 +119,9 @@ def make_texture(
     places = _places(sitting, look, min(size, PLACE_SIZE))
     patch = cut_photo(photo, places, np.maximum(layers.seen, layers.mirrored[:, ::-1]), sitting.mesh, size)
     exemplar = None
-    if hair is not None and options.scalp == "photo":
+    if hair is not None and hair.any() and options.scalp == "photo":
         depth = float(to_camera_space(camera, np.zeros(3))[2])
-        exemplar = find_exemplar(photo, look, hair, camera.fx / max(depth, 1.0))
+        exemplar = find_exemplar(photo, look, hair, camera.fx / max(depth, 1.0)) or plain_exemplar()
     fine = donor.fine(size, work) if size > work else None
     strength = float(donor.gain @ _LUMINANCE)
     pixels = compose(layers, patch, places, fine, strength, exemplar, size, check)

@@ -33,6 +33,7 @@ _SIDE_MM, _LEAST_SIDE_MM = 34.0, 9.0
 _LOWER = 0.03  # edge lengths of the atlas
 _TILE = 256  # pixels of the structure's period
 _STRANDS_MM = 2.5  # coarser structure is light and shade
+_PLAIN = 6.0  # standard deviation of strands that are not the photo's
 _STRONGEST = 15.0  # standard deviation of fine structure, 0..255
 
 
@@ -62,6 +63,17 @@ class Exemplar:
     """
 
     pixels: Float32Array
+
+
+@lru_cache(maxsize=1)
+def plain_exemplar() -> Exemplar:
+    """Return strands of no one in particular, for hair of which too little is seen to copy any."""
+    noise = np.random.default_rng(4).standard_normal((_TILE, _TILE, 1)).astype(np.float32)
+    strands = cv2.GaussianBlur(np.tile(noise, (3, 3, 1)), (0, 0), sigmaX=9.0, sigmaY=0.9)[
+        _TILE:-_TILE, _TILE:-_TILE
+    ]
+    strands *= _PLAIN / float(strands.std())
+    return Exemplar(read_only(np.repeat(strands[..., None], 3, axis=2), np.float32))
 
 
 def find_exemplar(photo: Photo, look: PhotoLook, hair: BoolArray, px_per_mm: float) -> Exemplar | None:

@@ -19,7 +19,9 @@ _FRINGE = 2.1  # above the brows, what is less like the skin than this is hair
 _ROUGH = 1.6
 _CHEEK_MM = -30.0  # height of the cheekbones
 _RIM = 0.02  # sizes of the head, about five millimetres
-_BACKDROP_RIM = 0.09  # so near the outline what looks like the surroundings is taken for them
+_BEYOND_RIM = (
+    0.14  # so near the outline (sizes of the head) what looks like the surroundings is taken for them
+)
 _PALETTE_STEP = 8.0  # of L*, a* and b*
 _EAR_MM = 5.0  # forward of this lies the face, behind it the ears
 _HAIR_FACING = 0.22
@@ -148,9 +150,13 @@ def segment(
     fringe = skin.distance(values, 1.1, 0.25)
     # What is too slanted to be sampled still tells how far the hair goes, and its colour.
     glanced = visible & (rim > 0.5 * _RIM) & (facing > 0.1) & layout.main
-    hair = _learn_hair(values, unlike, _crown(look, within, glanced, brow))
+    # Where the fitted skull reaches beyond the photo's, the background is no hair to learn from.
+    beyond = _backdrop(look, raw, surroundings, unlike, _BEYOND_RIM)
+    hair = _learn_hair(values, unlike, _crown(look, within & ~beyond, glanced & ~beyond, brow))
     as_hair = np.full(len(layout), FAR, np.float32) if hair is None else hair.distance(values)
-    backdrop = _backdrop(look, raw, surroundings, np.minimum(unlike, as_hair))
+    backdrop = _backdrop(look, raw, surroundings, np.minimum(unlike, as_hair), _BEYOND_RIM)
+    if hair is None:
+        backdrop |= beyond
     within &= ~backdrop
     rough = np.maximum(roughness(layout, colours, core) - _ROUGH, 0.0)
     doubt = fringe if hair is None else np.where(as_hair < fringe, fringe, 0.5 * fringe)
@@ -205,10 +211,10 @@ def _learn_hair(values: Float32Array, unlike: Float32Array, crown: BoolArray) ->
 
 
 def _backdrop(
-    look: PhotoLook, raw: Float32Array, surroundings: Float32Array, unlike: Float32Array
+    look: PhotoLook, raw: Float32Array, surroundings: Float32Array, unlike: Float32Array, reach: float
 ) -> BoolArray:
     """Tell which texels near the outline look more like the photo's surroundings than like skin or hair, (N,)."""
-    near = (look.projection.rim < _BACKDROP_RIM) & look.projection.visible
+    near = (look.projection.rim < reach) & look.projection.visible
     rows = np.flatnonzero(near)
     out = np.zeros(len(raw), dtype=np.bool_)
     if len(surroundings) < 50 or not len(rows):
@@ -239,7 +245,9 @@ def _hair(look: PhotoLook, within: BoolArray, skin: BoolArray, brow: float, scal
 
 
 def around_the_head(look: PhotoLook, pixels: np.ndarray) -> Float32Array:
-    """Return colours of the photo in a band around the head's outline, above its chin, (M, 3) float32.
+    """Return colours of the photo around the head, above its chin, (M, 3) float32.
+
+    They are met both in a band around the head's outline and at the photo's edges: background, and not hair.
 
     Parameters
     ----------
@@ -264,4 +272,15 @@ def around_the_head(look: PhotoLook, pixels: np.ndarray) -> Float32Array:
     height, width = pixels.shape[:2]
     ok = (at >= 0).all(axis=1) & (at[:, 0] < width) & (at[:, 1] < min(height, limit))
     at = at[ok].astype(np.int32)
-    return pixels[at[:, 1], at[:, 0]].astype(np.float32)
+    near = pixels[at[:, 1], at[:, 0]].astype(np.float32)
+    deep = max(1, min(height, width) // 40)
+    top = pixels[:deep].reshape(-1, 3)
+    sides = pixels[: max(1, int(min(height, limit)))]
+    edge = np.concatenate([top, sides[:, :deep].reshape(-1, 3), sides[:, -deep:].reshape(-1, 3)])
+    edge = edge[:: max(1, len(edge) // 4000)].astype(np.float32)
+    if not len(near):
+        return near
+    bins, count = np.unique(np.floor(lab(edge) / _PALETTE_STEP), axis=0, return_counts=True)
+    common = (bins[count > 0.01 * len(edge)] + np.float32(0.5)) * np.float32(_PALETTE_STEP)
+    away = np.linalg.norm(lab(near)[:, None] - common[None], axis=2).min(axis=1, initial=np.inf)
+    return near[away < 2 * _PALETTE_STEP]

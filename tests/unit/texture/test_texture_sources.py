@@ -161,6 +161,23 @@ def test_the_photos_hair_is_carried_on_over_the_scalp(heads):
     assert fine.std() > 1.0
 
 
+@pytest.mark.parametrize("hair", [False, True])
+def test_background_is_no_hair_where_the_fit_is_too_large(heads, hair):
+    """The fitted skull reaches 8 mm beyond the photo's: what shows there is a loud background."""
+
+    def loud(pixels, mesh):
+        pixels[(pixels == 118).all(axis=2)] = [255, 0, 255]
+        return pixels
+
+    sitting = _sitting(paint=loud, hair=hair)
+    large = sitting.vertices.copy()
+    large[:, 1] *= 1 + 0.09 * np.clip((large[:, 1] - 30) / 60, 0, 1)
+    texture = _made(Sitting(sitting.photo, sitting.camera, large, large, sitting.mesh), heads)
+    pixels = texture.pixels[chart_mask(SIZE)].astype(int)
+    magenta = (pixels[:, 0] > pixels[:, 1] + 70) & (pixels[:, 2] > pixels[:, 1] + 70)
+    assert magenta.sum() == 0
+
+
 def test_paste_is_the_photo_on_an_unmatched_skin(heads):
     texture = _made(_sitting(), heads, method="paste")
     assert texture.poisson_size == 0
