@@ -97,7 +97,7 @@ def roughness(layout: TexelLayout, colours: Float32Array, core: BoolArray) -> Fl
 
     Strands of hair have several times the skin's.
     """
-    grey = layout.grid(colours.mean(axis=1).astype(np.float32))
+    grey = layout.grid(colours @ np.full(3, 1 / 3, dtype=np.float32))
     fine = grey - cv2.GaussianBlur(grey, (0, 0), 0.004 * layout.size)
     energy = cv2.GaussianBlur(fine * fine, (0, 0), 0.012 * layout.size)
     found = np.sqrt(energy[layout.rows, layout.columns])

@@ -60,6 +60,7 @@ def _fine(coefficients: tuple[float, ...], size: int, work: int) -> NDArray[np.i
     return out
 
 
+@lru_cache(maxsize=2048)
 def _tone(coefficients: tuple[float, ...]) -> FloatArray:
     """Return the median colour of a skin's face, (3,) 0..255."""
     layout, (inside_oval, _) = texel_layout(_TONE_SIZE), static_maps(_TONE_SIZE)

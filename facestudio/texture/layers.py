@@ -205,7 +205,7 @@ def _hair_layer(
         return nothing, shown if mode == "photo" else nothing, np.zeros_like(photo)
     # Hair shines; its own colour is that of its darker part.
     weight = layout.grid(sample.astype(np.float32))
-    grey = photo.mean(axis=2)
+    grey = photo @ np.full(3, 1 / 3, dtype=np.float32)
     weight[grey > np.percentile(grey[weight > 0], _UNLIT)] = 0
     median = np.median(photo[weight > 0], axis=0).astype(np.float32)
     # Far from what is seen the colour goes over into the hair's median.
