@@ -56,7 +56,7 @@ def add_parser(commands: Any) -> None:
     one.add_argument(
         "--seed", type=whole_number(0), default=11, metavar="S", help="of the photos (default: 11)"
     )
-    one.add_argument("--database", default="starter", metavar="NAME", help="head database (default: starter)")
+    one.add_argument("--database", default="studio", metavar="NAME", help="head database (default: studio)")
     one.add_argument(
         "--texture-size", type=int, choices=TEXTURE_SIZES, default=2048, help="texels a side (default: 2048)"
     )

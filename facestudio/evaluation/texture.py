@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from facestudio.database.model import HeadDatabase, load_database
+from facestudio.database.model import DEFAULT_DATABASE, HeadDatabase, load_database
 from facestudio.errors import NoFaceError
 from facestudio.evaluation.colour import delta_e_2000, to_lab
 from facestudio.geometry.camera import head_rotation, scale_camera
@@ -300,7 +300,7 @@ def peak_memory_mb() -> float | None:
 def evaluate_texture(
     count: int = 12,
     seed: int = 11,
-    name: str = "starter",
+    name: str = DEFAULT_DATABASE,
     *,
     size: int = 2048,
     time_sizes: tuple[int, ...] = (1024, 2048, 4096),

@@ -159,7 +159,9 @@ def _blink_of(template: Template, side: int, shape: int) -> _Blink:
     spread[np.searchsorted(area, ring), np.arange(len(ring))] = 1.0
     quads = template.quads[np.isin(template.quads, area).all(axis=1)]
     beside = graph[area][:, area]
-    held = np.concatenate([ring[_CORNER : outer - _CORNER + 1], ring[outer + _CORNER : len(ring) - _CORNER + 1]])
+    held = np.concatenate(
+        [ring[_CORNER : outer - _CORNER + 1], ring[outer + _CORNER : len(ring) - _CORNER + 1]]
+    )
     # The corners of the eye hardly move when it shuts: the shape drags them along, and the skin below them folds.
     along = np.arange(len(ring))
     steps = np.minimum(np.minimum(along, len(ring) - along), np.abs(along - outer))

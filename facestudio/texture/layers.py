@@ -250,7 +250,7 @@ def make_layers(
     skin_map = donor.skin(size)
     hair_map = scalp_grid(size) * layout.grid(layout.main.astype(np.float32))
     bald = scalp_mode == "bald" or (scalp_mode == "photo" and not segments.strands.any())
-    if bald:
+    if bald or scalp_mode == "stubble":
         bare = _bare(skin_map, layout, hair_map)
         skin_map = _single(skin_map + (bare - skin_map) * hair_map[..., None])
     likeness = layout.grid(segments.likeness)
@@ -282,7 +282,9 @@ def make_layers(
     base = base + (photo - base) * (seen * closed)[..., None]
     base = spread(_single(base), inside)
     check()
-    relief = 1 - 0.8 * hair_map if bald else 1 - hair
+    # The donor's own stubble is the structure of stubble.
+    smooth = 0 * hair if scalp_mode == "stubble" else 0.8 * hair_map if bald else hair
+    relief = 1 - smooth
     confidence = np.maximum(seen * closed * (0.35 + 0.65 * quality), 0.6 * mixed * quality[:, ::-1])
     return Layers(
         base=base,

@@ -28,7 +28,7 @@ HAIR = np.array([70, 42, 25])
 def heads():
     database, template = load_database(), load_template()
     points = np.stack([template.ibug68.points(database.vertices(i)) for i in range(len(database))])
-    return similar_heads(database, points, points[5], excluded=frozenset({"starter-0005"}))
+    return similar_heads(database, points, points[5], excluded=frozenset({"studio-0005"}))
 
 
 def _sitting(yaw=0.0, paint=None, hair=False, tilt=0.0, ambient=1.0):
