@@ -260,24 +260,40 @@ class Coverage:
         3 borrowed.
     seen, mirrored, borrowed
         Fractions of the skin's texels; they sum to one.
+    confidence
+        (S, S) uint8: how far each texel is to be trusted to be the sitter's, 0 to 255; None if that is not known.
     """
 
     labels: ByteArray
     seen: float
     mirrored: float
     borrowed: float
+    confidence: ByteArray | None = None
 
     def __post_init__(self) -> None:
         _freeze(self, labels=(np.uint8, (None, None)))
+        if self.confidence is not None:
+            _freeze(self, confidence=(np.uint8, self.labels.shape))
 
 
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """The texture of a head: pixels (S, S, 3) uint8 RGB, row 0 at v = 1, and its coverage."""
+    """The texture of a head.
+
+    Attributes
+    ----------
+    pixels
+        (S, S, 3) uint8 RGB, row 0 at v = 1.
+    coverage
+        Where each texel comes from.
+    poisson_residual, poisson_size
+        Relative residual of Poisson fusion, and the edge length of the atlas it was solved on; 0 if there was none.
+    """
 
     pixels: ByteArray
     coverage: Coverage
     poisson_residual: float = 0.0
+    poisson_size: int = 0
 
     def __post_init__(self) -> None:
         _freeze(self, pixels=(np.uint8, (None, None, 3)))

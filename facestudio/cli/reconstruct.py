@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 # As in facestudio.pipeline.request, which is too heavy to import for the help.
 METHODS = ("map-tps", "exact-tps", "mean-head")
 
+SCALPS = ("photo", "stubble", "bald")
+TEXTURE_METHODS = ("fused", "paste")
+
 # When each stage begins and how long it takes, as fractions of the whole.
 PROGRESS = {"landmarks": (0.0, 0.1), "retrieval": (0.1, 0.1), "shape": (0.2, 0.1), "texture": (0.3, 0.65)}
 
@@ -45,6 +48,24 @@ def add_parser(commands: Any) -> None:
         choices=TEXTURE_SIZES,
         default=2048,
         help="texels a side (default: 2048)",
+    )
+    parser.add_argument(
+        "--scalp",
+        choices=SCALPS,
+        default=SCALPS[0],
+        help="carry the photo's hair on over the scalp (the default), show stubble in its colour, or skin",
+    )
+    parser.add_argument("--albedo", action="store_true", help="take the photo's light out of the texture")
+    parser.add_argument(
+        "--texture-method",
+        choices=TEXTURE_METHODS,
+        default=TEXTURE_METHODS[0],
+        help="fused (the default), or paste: the photo laid on without fusion, for comparison",
+    )
+    parser.add_argument(
+        "--coverage",
+        action="store_true",
+        help="also write NAME-coverage.png: where each texel comes from, and how far it is to be trusted",
     )
     parser.add_argument(
         "--units", choices=("cm", "m", "mm"), default="cm", help="of all but GLB (default: cm)"
@@ -101,7 +122,7 @@ def _one(
     from facestudio.photo import load_photo
     from facestudio.pipeline.request import CancelToken, Event, Request
 
-    check_outputs(args.output, job.name, args.format, args.overwrite)
+    check_outputs(args.output, job.name, args.format, args.overwrite, coverage=args.coverage)
     photo = load_photo(job.photo)
     request = Request(
         photo,
@@ -110,6 +131,9 @@ def _one(
         database=args.database,
         texture_size=args.texture_size,
         method=args.method,
+        scalp=args.scalp,
+        albedo=args.albedo,
+        texture_method=args.texture_method,
     )
 
     def report(event: Event) -> None:
@@ -127,6 +151,7 @@ def _one(
         subdivision=args.subdivision,
         expression=args.expression,
         overwrite=args.overwrite,
+        coverage=args.coverage,
     )
     console.done()
     _notes(outcome, args, console, where)

@@ -22,6 +22,7 @@ ENDINGS: dict[str, tuple[str, ...]] = {
 }
 FORMATS = tuple(ENDINGS)
 REPORT_ENDING = ".json"
+COVERAGE_ENDING = "-coverage.png"
 _LONGEST_NAME = 200  # bytes: file systems take 255, and the longest ending and a temporary name must fit
 
 
@@ -45,8 +46,10 @@ def check_name(name: str) -> None:
         raise UsageError(f"The name {name[:40]!r}… is too long", hint="Give a shorter one with --name")
 
 
-def planned_files(output_dir: Path, name: str, formats: Sequence[str]) -> dict[str, Path]:
-    """Return the files that an export may write, by ending without its dot.
+def planned_files(
+    output_dir: Path, name: str, formats: Sequence[str], *, coverage: bool = False
+) -> dict[str, Path]:
+    """Return the files that an export may write, by ending without its dot (`coverage.png` is the coverage).
 
     Raises
     ------
@@ -58,10 +61,19 @@ def planned_files(output_dir: Path, name: str, formats: Sequence[str]) -> dict[s
     if unknown:
         raise UsageError(f'There is no format "{unknown[0]}"', hint=f"Formats: {', '.join(FORMATS)}")
     endings = [e for f in dict.fromkeys(formats) for e in ENDINGS[f]] + [REPORT_ENDING]
+    if coverage:
+        endings.append(COVERAGE_ENDING)
     return {ending[1:]: output_dir / (name + ending) for ending in endings}
 
 
-def check_outputs(output_dir: Path, name: str, formats: Sequence[str], overwrite: bool = False) -> None:
+def check_outputs(
+    output_dir: Path,
+    name: str,
+    formats: Sequence[str],
+    overwrite: bool = False,
+    *,
+    coverage: bool = False,
+) -> None:
     """Refuse an export that cannot succeed, before the work that leads to it.
 
     Raises
@@ -71,7 +83,7 @@ def check_outputs(output_dir: Path, name: str, formats: Sequence[str], overwrite
     WriteError
         If a file is there already and is not to be overwritten, or the folder cannot be written to.
     """
-    files = planned_files(output_dir, name, formats)
+    files = planned_files(output_dir, name, formats, coverage=coverage)
     if "usd" in formats and find_spec("pxr") is None:
         raise UsageError("Writing USD needs the package usd-core", hint='pip install "facestudio[usd]"')
     for path in files.values():

@@ -82,6 +82,12 @@ def report_text(head: Head, mesh: ExportMesh, units: Units, expression: Expressi
             "mirrored": float(coverage.mirrored),
             "borrowed": float(coverage.borrowed),
         },
+        "poisson": None
+        if head.texture is None or not head.texture.poisson_size
+        else {
+            "grid": [head.texture.poisson_size] * 2,
+            "relative_residual": float(head.texture.poisson_residual),
+        },
         "timings_ms": {stage: float(round(ms, 3)) for stage, ms in head.timings_ms.items()},
     }
     # A line for each entry: the file is read by people too.

@@ -22,6 +22,7 @@ def export_head(
     subdivision: int = 0,
     expression: Expression = "neutral",
     overwrite: bool = False,
+    coverage: bool = False,
 ) -> dict[str, Path]:
     """Write a head and its report.
 
@@ -43,11 +44,13 @@ def export_head(
         Neutral, or the photo's. A GLB always has the neutral shape; its weights show the expression.
     overwrite
         Replace files that are there.
+    coverage
+        Also write where each texel comes from, as NAME-coverage.png (`facestudio.texture.coverage`).
 
     Returns
     -------
     dict
-        The files written, by ending: obj, mtl, png, glb, ply, stl, usdc, json.
+        The files written, by ending: obj, mtl, png, glb, ply, stl, usdc, json, coverage.png.
 
     Raises
     ------
@@ -58,9 +61,9 @@ def export_head(
     ModelError
         If the head was made on another template.
     """
-    check_outputs(output_dir, name, formats, overwrite)
+    check_outputs(output_dir, name, formats, overwrite, coverage=coverage)
     check_template(head)
-    planned = planned_files(output_dir, name, formats)
+    planned = planned_files(output_dir, name, formats, coverage=coverage)
     pixels = None if head.texture is None else head.texture.pixels
     texture_file = None if pixels is None else f"{name}.png"
     comment = f"facestudio {__version__}; unit: {units}"
@@ -74,6 +77,13 @@ def export_head(
             _write(folder / f"{name}.mtl", mtl_text(mesh, texture_file))
         if pixels is not None and "png" in planned:
             _write(folder / f"{name}.png", _encoded(pixels, ".png"))
+        if coverage and head.texture is not None:
+            from facestudio.texture.coverage import coverage_picture
+
+            _write(
+                folder / planned["coverage.png"].name,
+                _encoded(coverage_picture(head.texture.coverage), ".png"),
+            )
         if "glb" in formats:
             _write(folder / f"{name}.glb", _glb(head, name, subdivision, expression))
         if "ply" in formats:
@@ -91,8 +101,8 @@ def export_head(
         from facestudio.export.report import report_text
 
         _write(folder / f"{name}.json", report_text(head, mesh, units, expression))
-        written = {file.suffix[1:] for file in folder.iterdir()}
-    return {ending: path for ending, path in planned.items() if ending in written}
+        written = {file.name for file in folder.iterdir()}
+    return {ending: path for ending, path in planned.items() if path.name in written}
 
 
 def _glb(head: Head, name: str, subdivision: int, expression: Expression) -> bytes:

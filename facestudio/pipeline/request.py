@@ -6,10 +6,12 @@ from enum import StrEnum
 
 from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import CancelledError
+from facestudio.texture.options import SCALP_MODES, ScalpMode, TextureMethod, TextureOptions
 from facestudio.values import DetectedFace, Head, Landmarks, Photo
 
 TEXTURE_SIZES = (512, 1024, 2048, 4096)
 METHODS = ("map-tps", "mean-head", "exact-tps")
+SCALPS = SCALP_MODES
 
 
 class Stage(StrEnum):
@@ -74,6 +76,12 @@ class Request:
         map-tps (the default), exact-tps (the paper's recipe) or mean-head (the baseline).
     focal_px
         Focal length in pixels if the person knows it.
+    scalp
+        photo (the photo's hair is carried on over the scalp), stubble or bald.
+    albedo
+        Take the photo's light out of the texture.
+    texture_method
+        fused, or paste (the baseline without fusion).
     """
 
     photo: Photo
@@ -84,6 +92,15 @@ class Request:
     texture_size: int = 2048
     method: str = "map-tps"
     focal_px: float | None = None
+    scalp: ScalpMode = "photo"
+    albedo: bool = False
+    texture_method: TextureMethod = "fused"
+
+    @property
+    def texture_options(self) -> TextureOptions:
+        """How the texture is made."""
+        relight = "albedo" if self.albedo else "even"
+        return TextureOptions(self.texture_size, self.scalp, relight, self.texture_method)
 
 
 @dataclass(frozen=True, eq=False)

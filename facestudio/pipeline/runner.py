@@ -17,7 +17,8 @@ from facestudio.pipeline.shape import Located, Shape, ShapeProblem
 from facestudio.retrieval.sparse_shape import METHOD as RETRIEVAL_METHOD
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
-from facestudio.texture.fuse import make_texture
+from facestudio.texture.fuse import Sitting, make_texture
+from facestudio.texture.options import SCALP_MODES
 from facestudio.values import DetectedFace, Head, Landmarks, SimilarHead, Texture
 
 _T = TypeVar("_T")
@@ -114,7 +115,7 @@ class Runner:
         if request.texture_size:
             texture = stage(
                 Stage.TEXTURE,
-                (base, given, request.excluded_heads, request.method, request.texture_size),
+                (base, given, request.excluded_heads, request.method, request.texture_options),
                 lambda: _texture(request, head, located, database, token),
             )
             head = replace(head, texture=texture)
@@ -149,6 +150,8 @@ def _check_request(request: Request) -> None:
         raise UsageError(f"Texture size {request.texture_size}: choose one of {sizes}")
     if request.method not in METHODS:
         raise UsageError(f"There is no method {request.method!r}", hint="Methods: " + ", ".join(METHODS))
+    if request.scalp not in SCALP_MODES:
+        raise UsageError(f"There is no scalp {request.scalp!r}", hint="Scalps: " + ", ".join(SCALP_MODES))
     if request.face < 1:
         raise UsageError("Faces are counted from 1")
     if request.focal_px is not None and not 1 <= request.focal_px <= 1e6:
@@ -211,17 +214,9 @@ def _head(request: Request, located: Located, shape: Shape, heads: tuple[Similar
 def _texture(
     request: Request, head: Head, located: Located, database: HeadDatabase, token: CancelToken
 ) -> Texture:
-    return make_texture(
-        request.photo,
-        head.camera,
-        head.posed_vertices(),
-        head.vertices,
-        None if located.face is None else located.face.mesh.points,
-        database,
-        head.similar_heads,
-        request.texture_size,
-        token.check,
-    )
+    mesh = None if located.face is None else located.face.mesh.points
+    sitting = Sitting(request.photo, head.camera, head.posed_vertices(), head.vertices, mesh)
+    return make_texture(sitting, database, head.similar_heads, request.texture_options, token.check)
 
 
 def _notes(request: Request, faces: tuple[DetectedFace, ...], head: Head) -> tuple[str, ...]:

@@ -1,45 +1,80 @@
-"""The borrowed skin: which similar head's, in which tone, and with which hair."""
+"""The borrowed skin: which similar head's, in which tone, and its structure finer than the work atlas."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from facestudio.database.albedo import load_albedo, shipped_skin
+from facestudio.database.albedo import shipped_skin
 from facestudio.database.model import HeadDatabase
-from facestudio.texture.layout import TexelLayout, texel_layout
-from facestudio.texture.look import PhotoLook, static_maps
-from facestudio.values import BoolArray, ByteArray, Float32Array, FloatArray, SimilarHead
+from facestudio.texture.layout import texel_layout
+from facestudio.texture.look import static_maps
+from facestudio.values import BoolArray, Float32Array, FloatArray, SimilarHead
 
 _TONE_SIZE = 64
-_TYPICAL_TONE = np.array([150.0, 115.0, 98.0])
-_HAIRLINE_MM = 45.0  # above the ears' height: where hair or forehead begins
-_HAIRLINE_SOFTNESS = 0.006  # in edge lengths of the atlas
-_DETAIL_SIZE = 512
-_LEAST_HAIR = 0.002  # share of all texels that must show it
+TYPICAL_TONE = np.array([150.0, 115.0, 98.0])
 
 
-def _skin(database: HeadDatabase, row: int, size: int) -> ByteArray:
-    return shipped_skin(tuple(float(c) for c in database.skins[row]), size)
+@dataclass(frozen=True, eq=False)
+class Donor:
+    """A similar head's skin in the sitter's tone.
+
+    Attributes
+    ----------
+    coefficients
+        Of the AlbedoModel.
+    gain
+        (3,) what its colours are multiplied by.
+    """
+
+    coefficients: tuple[float, ...]
+    gain: FloatArray
+
+    def skin(self, size: int) -> Float32Array:
+        """Return the skin, (size, size, 3) float32; not clipped."""
+        return shipped_skin(self.coefficients, size).astype(np.float32) * self.gain.astype(np.float32)
+
+    def raw(self, size: int) -> Float32Array:
+        """Return the skin in its own tone, (size, size, 3) float32."""
+        return shipped_skin(self.coefficients, size).astype(np.float32)
+
+    def fine(self, size: int, work: int) -> NDArray[np.int8]:
+        """Return its structure finer than an atlas of `work` texels a side, in its own tone, (size, size, 3) int8."""
+        return _fine(self.coefficients, size, work)
 
 
-def _tone(database: HeadDatabase, row: int) -> FloatArray:
-    """Return the median colour of a database head's face, (3,) 0..255."""
+@lru_cache(maxsize=2)
+def _fine(coefficients: tuple[float, ...], size: int, work: int) -> NDArray[np.int8]:
+    skin = shipped_skin(coefficients, size)
+    coarse = cv2.resize(skin, (work, work), interpolation=cv2.INTER_AREA)
+    out = np.empty(skin.shape, dtype=np.int8)
+    times = size // work
+    for first in range(0, work, 64):
+        low, high = max(0, first - 2), min(work, first + 66)
+        smooth = cv2.resize(coarse[low:high], (size, (high - low) * times), interpolation=cv2.INTER_LINEAR)
+        rows = slice(first * times, min(work, first + 64) * times)
+        part = smooth[rows.start - low * times : rows.stop - low * times]
+        out[rows] = np.clip(cv2.subtract(skin[rows], part, dtype=cv2.CV_16S), -127, 127)
+    return out
+
+
+@lru_cache(maxsize=2048)
+def _tone(coefficients: tuple[float, ...]) -> FloatArray:
+    """Return the median colour of a skin's face, (3,) 0..255."""
     layout, (inside_oval, _) = texel_layout(_TONE_SIZE), static_maps(_TONE_SIZE)
-    skin = _skin(database, row, _TONE_SIZE)[layout.rows, layout.columns]
+    skin = shipped_skin(coefficients, _TONE_SIZE)[layout.rows, layout.columns]
     return np.median(skin[inside_oval > 0.03].astype(np.float64), axis=0)
 
 
-def photo_tone(look: PhotoLook, seen: BoolArray) -> FloatArray:
-    """Return the median colour of the face in the photo, (3,) 0..255; a typical one if nothing was seen."""
-    face = seen & (look.inside_oval > 0.03)
-    return np.median(look.colours[face], axis=0).astype(np.float64) if face.any() else _TYPICAL_TONE
+def face_tone(colours: Float32Array, face: BoolArray) -> FloatArray:
+    """Return the median of colours (N, 3) over the face, (3,) 0..255; a typical one if nothing was seen."""
+    return np.median(colours[face], axis=0).astype(np.float64) if face.any() else TYPICAL_TONE
 
 
-def borrowed_skin(
-    database: HeadDatabase, heads: tuple[SimilarHead, ...], tone: FloatArray, layout: TexelLayout
-) -> Float32Array:
-    """Return the skin of the similar head nearest in tone, scaled channel by channel to that tone.
+def choose_donor(database: HeadDatabase, heads: tuple[SimilarHead, ...], tone: FloatArray) -> Donor:
+    """Choose the similar head nearest in tone, scaled channel by channel to that tone.
 
     Parameters
     ----------
@@ -47,71 +82,8 @@ def borrowed_skin(
         Where to borrow from.
     tone
         (3,) 0..255: the face's colour in the photo.
-    layout
-        The texels.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N, 3) float32; not clipped.
     """
-    rows = [database.index(head.id) for head in heads]
-    tones = [_tone(database, row) for row in rows]
+    skins = [tuple(float(c) for c in database.skins[database.index(head.id)]) for head in heads]
+    tones = [_tone(skin) for skin in skins]
     nearest = int(np.argmin([float(np.linalg.norm(own - tone)) for own in tones]))
-    skin = _skin(database, rows[nearest], layout.size)[layout.rows, layout.columns].astype(np.float32)
-    return skin * (tone / np.maximum(tones[nearest], 1.0)).astype(np.float32)
-
-
-@lru_cache(maxsize=4)
-def scalp(size: int) -> Float32Array:
-    """Return how much hair grows at each texel, (N,) 0..1."""
-    layout = texel_layout(size)
-    mask = cv2.resize(load_albedo().hair, (size, size), interpolation=cv2.INTER_LINEAR)
-    mask = cv2.GaussianBlur(mask, (0, 0), _HAIRLINE_SOFTNESS * size)
-    share = mask[layout.rows, layout.columns].astype(np.float32) / 255
-    return np.where(layout.main, share, np.float32(0))
-
-
-def hair_colour(look: PhotoLook, seen: BoolArray) -> FloatArray | None:
-    """Return the colour the photo shows on the front of the scalp, (3,) 0..255, or None if it shows too little of it.
-
-    On a bald sitter that is the skin's own colour, which is just as right.
-    """
-    front = (scalp(look.layout.size) > 0.5) & (look.rest[:, 2] > 15) & (look.rest[:, 1] > _HAIRLINE_MM)
-    sample = front & look.projection.visible & (look.projection.facing > 0.2) & ~seen
-    if sample.sum() < _LEAST_HAIR * len(look.layout):
-        return None
-    return np.median(look.colours[sample], axis=0).astype(np.float64)
-
-
-def tint_scalp(donor: Float32Array, colour: FloatArray | None, layout: TexelLayout) -> Float32Array:
-    """Give the donor's scalp the sitter's hair colour; its stubble stays as fine structure.
-
-    Parameters
-    ----------
-    donor
-        (N, 3) 0..255.
-    colour
-        (3,) 0..255, or None to leave the donor alone.
-    layout
-        The texels.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N, 3) float32.
-    """
-    if colour is None:
-        return donor
-    grey = layout.grid(donor.mean(axis=1))
-    # The local mean is smooth: a small picture of it is enough.
-    work = min(layout.size, _DETAIL_SIZE)
-    both = np.stack([grey, layout.inside.astype(np.float32)], axis=2)
-    both = cv2.GaussianBlur(
-        cv2.resize(both, (work, work), interpolation=cv2.INTER_AREA), (0, 0), 0.012 * work
-    )
-    local = cv2.resize(both[..., 0] / np.maximum(both[..., 1], 1e-3), (layout.size, layout.size))
-    detail = (grey / np.maximum(local, 1.0))[layout.rows, layout.columns]
-    hair = np.clip(detail, 0.6, 1.5)[:, None] * colour.astype(np.float32)
-    tinted = donor + (hair - donor) * scalp(layout.size)[:, None]
-    return np.asarray(tinted, dtype=np.float32)
+    return Donor(skins[nearest], tone / np.maximum(tones[nearest], 1.0))

@@ -7,6 +7,7 @@ from facestudio.template.model import EyeChart, Template
 from facestudio.values import ByteArray, FloatArray
 
 IRIS_DIAMETER_MM = 11.7  # adults: 11.7 +- 0.5 mm
+_IRIS_SPREAD_MM = 1.0  # two standard deviations
 DEFAULT_IRIS = (92.0, 66.0, 44.0)
 _WHITE = np.array([226.0, 219.0, 214.0])
 _PINK = np.array([205.0, 150.0, 138.0])
@@ -64,7 +65,9 @@ def paint_eye(
     pink = _step(1.3, 5.5, t)[..., None] * 0.75
     white = _WHITE * (1 - pink) + _PINK * pink
     collarette = 1.22 - 0.34 * _step(0.42, 0.95, t)
-    shade = collarette + 0.22 * _fibres(azimuth, angle)
+    shade = collarette
+    inner = t < 1.1  # the white has no fibres
+    shade[inner] += 0.22 * _fibres(azimuth[inner], angle[inner])
     limbus = 1 - 0.62 * _step(0.80, 1.0, t)
     iris = np.asarray(iris_rgb) * (shade * limbus)[..., None]
     colour = iris + (white - iris) * _step(0.95, 1.08, t)[..., None]
@@ -74,16 +77,42 @@ def paint_eye(
     )
 
 
-def iris_angle(template: Template, vertices: FloatArray, side: int) -> float:
-    """Return the angle of the limbus for an iris of adult size on a head's eyeball, radians."""
+def iris_angle(
+    template: Template, vertices: FloatArray, side: int, diameter_mm: float = IRIS_DIAMETER_MM
+) -> float:
+    """Return the angle of the limbus for an iris of a size (an adult's) on a head's eyeball, radians."""
     chart = template.eyes[side]
     ball = vertices[chart.start : chart.stop]
     radius = float(np.linalg.norm(ball[-1] - ball[0])) / 2
-    return float(np.arcsin(np.clip(IRIS_DIAMETER_MM / 2 / radius, 0.2, 0.9)))
+    return float(np.arcsin(np.clip(diameter_mm / 2 / radius, 0.2, 0.9)))
+
+
+def iris_diameter(mesh: FloatArray, px_per_mm: float) -> float:
+    """Measure the irises' diameter in the photo, mm, held within what adults have.
+
+    Parameters
+    ----------
+    mesh
+        (478, 2) mesh478 points, pixels.
+    px_per_mm
+        Pixels in a millimetre at the eyes.
+    """
+    # A turned head narrows an iris, lids cut its height: the widest of the two eyes' diameters is the truest.
+    spans = [
+        max(float(np.linalg.norm(mesh[first + a] - mesh[first + b])) for a, b in ((1, 3), (2, 4)))
+        for first in (468, 473)
+    ]
+    found = max(spans) / max(px_per_mm, 1e-6)
+    return float(np.clip(found, IRIS_DIAMETER_MM - _IRIS_SPREAD_MM, IRIS_DIAMETER_MM + _IRIS_SPREAD_MM))
 
 
 def paint_eyes(
-    atlas: ByteArray, template: Template, vertices: FloatArray, iris_rgb: FloatArray, white: float = 1.0
+    atlas: ByteArray,
+    template: Template,
+    vertices: FloatArray,
+    iris_rgb: FloatArray,
+    white: float = 1.0,
+    diameter_mm: float = IRIS_DIAMETER_MM,
 ) -> None:
     """Paint both eyeballs into an atlas (S, S, 3) uint8 in place.
 
@@ -92,18 +121,21 @@ def paint_eyes(
     atlas
         Changed here.
     template, vertices
-        The head, (V, 3) mm: the iris has adult size on its eyeballs.
+        The head, (V, 3) mm.
     iris_rgb
         (2, 3): left, right, 0..255.
     white
         Brightness of the whites, 1 is that of a bright studio.
+    diameter_mm
+        Of the irises.
     """
     for side, chart in enumerate(template.eyes):
         rows, columns, angle, azimuth = eye_texels(chart, len(atlas))
-        colour = paint_eye(angle, azimuth, np.asarray(iris_rgb)[side], iris_angle(template, vertices, side))
+        limbus = iris_angle(template, vertices, side, diameter_mm)
+        colour = paint_eye(angle, azimuth, np.asarray(iris_rgb)[side], limbus)
         keep = angle <= np.radians(156.0)
         block = atlas[rows, columns]
-        of_white = _step(0.95, 1.08, angle / iris_angle(template, vertices, side))[..., None]
+        of_white = _step(0.95, 1.08, angle / limbus)[..., None]
         colour *= 1 - (1 - white) * of_white
         block[keep] = np.clip(colour[keep], 0, 255).astype(np.uint8)
 

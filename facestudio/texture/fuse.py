@@ -1,26 +1,51 @@
-"""Makes the texture: the photo where it was seen, Poisson fusion of a database head's skin for the rest."""
+"""Makes the texture: the photo where it was seen, its mirror image or a database head's skin for the rest, fused."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
+from facestudio.database.albedo import load_albedo, shipped_skin
 from facestudio.database.model import HeadDatabase
-from facestudio.template.model import Template, load_template
-from facestudio.texture.donor import borrowed_skin, hair_colour, photo_tone, tint_scalp
-from facestudio.texture.eyes import DEFAULT_IRIS, iris_colour, paint_eyes, white_brightness
+from facestudio.geometry.camera import project, to_camera_space
+from facestudio.template.model import load_template
+from facestudio.template.subdivision import topology
+from facestudio.texture.atlas import (
+    PLACE_SIZE,
+    WORK_SIZE,
+    chart_mask,
+    nearest_inside,
+    place_grid,
+    spread,
+    work_inside,
+)
+from facestudio.texture.compose import compose, cut_photo
+from facestudio.texture.donor import Donor, choose_donor, face_tone
+from facestudio.texture.eyes import (
+    DEFAULT_IRIS,
+    IRIS_DIAMETER_MM,
+    iris_colour,
+    iris_diameter,
+    paint_eyes,
+    white_brightness,
+)
+from facestudio.texture.hair import find_exemplar, plain_exemplar, scalp
 from facestudio.texture.inner import paint_inner
-from facestudio.texture.layout import TexelLayout, prepare_layouts
-from facestudio.texture.look import look_at
-from facestudio.texture.masks import trusted_texels
-from facestudio.texture.poisson import solve_correction
+from facestudio.texture.layers import Layers, make_layers
+from facestudio.texture.layout import SURFACE_LEVEL, prepare_layouts
+from facestudio.texture.lighting import Light, estimate_light, light_gain
+from facestudio.texture.look import PhotoLook, look_at
+from facestudio.texture.masks import around_the_head, core_texels, segment
+from facestudio.texture.options import TextureOptions
 from facestudio.texture.regions import OPENINGS
 from facestudio.values import (
     BoolArray,
     ByteArray,
     Camera,
     Coverage,
+    Float32Array,
     FloatArray,
     IntArray,
     Photo,
@@ -29,110 +54,212 @@ from facestudio.values import (
 )
 
 SEEN, MIRRORED, BORROWED = 1, 2, 3
-_MASK_SIZE = 512  # masks are found at this size: hair and background need no finer border
-_LEAST_FACING = 0.12
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+_PASTE_FACING = 0.1
+_GUTTER = 0.006  # edge lengths of the atlas: twelve texels of 2048
 
 
-def make_texture(
-    photo: Photo,
-    camera: Camera,
-    vertices: FloatArray,
-    neutral: FloatArray,
-    mesh: FloatArray | None,
-    database: HeadDatabase,
-    heads: tuple[SimilarHead, ...],
-    size: int,
-    check: Callable[[], None] = lambda: None,
-) -> Texture:
-    """Make the texture of a fitted head.
+@dataclass(frozen=True, eq=False)
+class Sitting:
+    """A photo and the head fitted to it.
 
-    Parameters
+    Attributes
     ----------
     photo, camera
         The photo and its fitted camera.
     vertices, neutral
         (V, 3) mm: the head as posed in the photo, and with neutral expression.
     mesh
-        (478, 2) located mesh points for the colour of the irises, or None.
+        (478, 2) located mesh points, or None.
+    """
+
+    photo: Photo
+    camera: Camera
+    vertices: FloatArray
+    neutral: FloatArray
+    mesh: FloatArray | None
+
+
+def make_texture(
+    sitting: Sitting,
+    database: HeadDatabase,
+    heads: tuple[SimilarHead, ...],
+    options: TextureOptions,
+    check: Callable[[], None] = lambda: None,
+) -> Texture:
+    """Make the texture of a fitted head.
+
+    Parameters
+    ----------
+    sitting
+        The photo and the head.
     database, heads
         Where the borrowed skin comes from.
-    size
-        Edge length in texels.
+    options
+        Size and looks.
     check
         Called between the steps: may raise to cancel.
 
     Returns
     -------
     Texture
-        No empty texel: texels outside the charts repeat the nearest one inside.
+        No empty texel: what lies outside the charts goes on from inside.
     """
-    prepare_layouts(size)
+    size, work = options.size, min(options.size, WORK_SIZE)
+    prepare_layouts(work)
     check()
-    coarse = look_at(photo, camera, vertices, mesh, min(size, _MASK_SIZE))
-    trusted = trusted_texels(coarse)
+    photo, camera = sitting.photo, sitting.camera
+    look = look_at(photo, camera, sitting.vertices, sitting.mesh, work)
     check()
-    tone, hair = photo_tone(coarse, trusted), hair_colour(coarse, trusted)
-    full = coarse if size <= _MASK_SIZE else look_at(photo, camera, vertices, mesh, size)
-    layout, projection = full.layout, full.projection
-    seen = trusted if full is coarse else _carried(coarse.layout, trusted, layout)
-    seen = seen & projection.visible & ~full.opening & (projection.facing > _LEAST_FACING)
+    light = photo_light(look)
+    layers, donor, hair = (_pasted if options.method == "paste" else _fused)(
+        sitting, look, light, database, heads, options, check
+    )
     check()
-    donor = tint_scalp(borrowed_skin(database, heads, tone, layout), hair, layout)
+    places = _places(sitting, look, min(size, PLACE_SIZE))
+    patch = cut_photo(photo, places, np.maximum(layers.seen, layers.mirrored[:, ::-1]), sitting.mesh, size)
+    exemplar = None
+    if hair is not None and hair.any() and options.scalp == "photo":
+        depth = float(to_camera_space(camera, np.zeros(3))[2])
+        exemplar = find_exemplar(photo, look, hair, camera.fx / max(depth, 1.0)) or plain_exemplar()
+    fine = donor.fine(size, work) if size > work else None
+    strength = float(donor.gain @ _LUMINANCE)
+    pixels = compose(layers, patch, places, fine, strength, exemplar, size, check)
     check()
-    correction = solve_correction(layout, seen, full.colours - donor, check)
-    colours = donor + correction.values
-    colours[seen] = full.colours[seen]
-    pixels = np.zeros((size, size, 3), dtype=np.uint8)
-    pixels[layout.rows, layout.columns] = np.clip(np.rint(colours), 0, 255).astype(np.uint8)
-    _paint_the_rest(pixels, load_template(), neutral, photo, mesh)
-    labels = np.where(seen, SEEN, BORROWED).astype(np.uint8)
-    share = float(seen.mean())
-    coverage = Coverage(layout.grid(labels), seen=share, mirrored=0.0, borrowed=1.0 - share)
-    return Texture(pixels, coverage, poisson_residual=correction.residual)
+    _paint_the_rest(pixels, sitting)
+    return Texture(
+        pixels,
+        _coverage(layers, size),
+        poisson_residual=layers.residual,
+        poisson_size=layers.solved_size,
+    )
 
 
-def _carried(coarse: TexelLayout, chosen: BoolArray, layout: TexelLayout) -> BoolArray:
-    """Carry a choice of texels over to a finer layout, with a smooth border."""
-    soft = cv2.GaussianBlur(coarse.grid(chosen.astype(np.float32)), (0, 0), 0.8)
-    fine = cv2.resize(soft, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR)
-    return fine[layout.rows, layout.columns] > 0.5
+def photo_light(look: PhotoLook) -> Light:
+    """Estimate the light of a photo from its look at the work atlas."""
+    layout = look.layout
+    skin = shipped_skin(tuple([0.0] * len(load_albedo().modes)), layout.size)
+    albedo = skin[layout.rows, layout.columns].astype(np.float32)
+    return estimate_light(look.colours, albedo, look.normals, core_texels(look))
 
 
-@lru_cache(maxsize=4)
+def _fused(
+    sitting: Sitting,
+    look: PhotoLook,
+    light: Light,
+    database: HeadDatabase,
+    heads: tuple[SimilarHead, ...],
+    options: TextureOptions,
+    check: Callable[[], None],
+) -> tuple[Layers, Donor, BoolArray | None]:
+    core = core_texels(look)
+    without_light = look.colours * light_gain(light, look.normals, core, "albedo")[:, None]
+    around = around_the_head(look, sitting.photo.pixels)
+    segments = segment(look, without_light, scalp(look.layout.size), around)
+    check()
+    gain = light_gain(light, look.normals, core, options.relight)
+    face = segments.skin & (look.inside_oval > 0.03) & ~look.opening
+    donor = choose_donor(database, heads, face_tone(look.colours * gain[:, None], face))
+    layers = make_layers(look, segments, gain, donor, options.scalp, check)
+    return layers, donor, segments.strands
+
+
+def _pasted(
+    sitting: Sitting,
+    look: PhotoLook,
+    light: Light,
+    database: HeadDatabase,
+    heads: tuple[SimilarHead, ...],
+    options: TextureOptions,
+    check: Callable[[], None],
+) -> tuple[Layers, Donor, BoolArray | None]:
+    """Lay the photo over a similar head's skin as both are: no masks, no light, no fusion."""
+    layout, work = look.layout, look.layout.size
+    face = core_texels(look)
+    donor = replace(choose_donor(database, heads, face_tone(look.colours, face)), gain=np.ones(3))
+    seen = layout.grid(
+        (look.projection.visible & (look.projection.facing > _PASTE_FACING)).astype(np.float32)
+    )
+    none = np.zeros((work, work), dtype=np.float32)
+    return (
+        Layers(
+            base=spread(donor.skin(work), work_inside(work)),
+            seen=seen,
+            mirrored=none,
+            gain=none + 1,
+            lift=np.zeros((work, work, 3), dtype=np.float32),
+            offset=np.zeros((work, work, 3), dtype=np.float32),
+            fine=none + 1,
+            hair=none,
+            confidence=seen,
+            closed=layout.grid((~look.opening).astype(np.float32)),
+            residual=0.0,
+            solved_size=0,
+        ),
+        donor,
+        None,
+    )
+
+
+def _places(sitting: Sitting, look: PhotoLook, size: int) -> Float32Array:
+    """Return where the atlas' texels lie in the photo, (size, size, 2) float32 pixels."""
+    dense = topology(SURFACE_LEVEL).apply(sitting.vertices)
+    pixels, _ = project(sitting.camera, dense)
+    if look.shift is not None:
+        pixels = pixels + look.shift
+    return place_grid(size).grid(np.nan_to_num(pixels).astype(np.float32))
+
+
+def _coverage(layers: Layers, size: int) -> Coverage:
+    """Return the coverage at full size: the source that gives the most of each texel."""
+
+    def full(picture: Float32Array) -> Float32Array:
+        out = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(out, dtype=np.float32)
+
+    inside = chart_mask(size)
+    labels = np.full((size, size), BORROWED, dtype=np.uint8)
+    labels[full(layers.mirrored * layers.closed[:, ::-1]) > 0.5] = MIRRORED
+    labels[full(layers.seen * layers.closed) > 0.5] = SEEN
+    labels *= inside
+    count = np.bincount(labels.reshape(-1), minlength=4)[1:] / max(int(inside.sum()), 1)
+    seen, mirrored = float(count[0]), float(count[1])
+    confidence = np.rint(255 * full(layers.confidence)).astype(np.uint8)
+    confidence *= inside
+    return Coverage(labels, seen, mirrored, 1.0 - seen - mirrored, confidence)
+
+
+@lru_cache(maxsize=3)
 def _painted_inside(size: int) -> tuple[IntArray, ByteArray]:
-    """Return the flat texel numbers of mouth, teeth and tongue and their colours, the same for every head."""
-    atlas = np.zeros((size, size, 3), dtype=np.uint8)
+    """Return the texels (flat numbers) of mouth, teeth, tongue and their gutter, and their colours."""
+    small = min(size, PLACE_SIZE)
+    atlas = np.zeros((small, small, 3), dtype=np.uint8)
     paint_inner(atlas, load_template())
-    where = np.flatnonzero(atlas.any(axis=2)).astype(np.int32)
-    return where, atlas.reshape(-1, 3)[where]
+    painted = atlas.max(axis=2) > 0
+    filled = atlas.reshape(-1, 3)[nearest_inside(painted)]
+    away = cv2.distanceTransform((~painted).astype(np.uint8), cv2.DIST_L2, 5)
+    skin = cv2.distanceTransform((~chart_mask(small)).astype(np.uint8), cv2.DIST_L2, 5)
+    wanted = (away < np.minimum(skin, _GUTTER * small)).astype(np.uint8)
+    full = np.asarray(cv2.resize(filled, (size, size), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    where = np.flatnonzero(cv2.resize(wanted, (size, size), interpolation=cv2.INTER_NEAREST)).astype(np.int32)
+    return where, full.reshape(-1, 3)[where]
 
 
-@lru_cache(maxsize=4)
-def _nearest_inside(size: int, painted: bytes) -> tuple[IntArray, IntArray]:
-    """Return the flat numbers of all texels outside the charts, and of the texel inside nearest to each."""
-    inside = np.unpackbits(np.frombuffer(painted, np.uint8), count=size * size).reshape(size, size)
-    _, found = cv2.distanceTransformWithLabels(1 - inside, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
-    label = np.asarray(found, dtype=np.int32).reshape(-1)
-    source = np.zeros(int(label.max()) + 1, dtype=np.int32)
-    flat = np.flatnonzero(inside)
-    source[label[flat]] = flat
-    outside = np.flatnonzero(inside == 0).astype(np.int32)
-    return outside, source[label[outside]]
+def _paint_the_rest(pixels: ByteArray, sitting: Sitting) -> None:
+    """Paint mouth, teeth, tongue and eyes."""
+    where, colours = _painted_inside(len(pixels))
+    pixels.reshape(-1, 3)[where] = colours
+    irises, white, diameter = np.array([DEFAULT_IRIS] * 2), 1.0, IRIS_DIAMETER_MM
+    if sitting.mesh is not None:
+        photo = sitting.photo.pixels
+        irises = np.stack([iris_colour(photo, sitting.mesh, side) for side in (0, 1)])
+        white = white_brightness(photo, sitting.mesh, OPENINGS)
+        diameter = iris_diameter(sitting.mesh, _eye_scale(sitting))
+    paint_eyes(pixels, load_template(), sitting.neutral, irises, white, diameter)
 
 
-def _paint_the_rest(
-    pixels: ByteArray, template: Template, neutral: FloatArray, photo: Photo, mesh: FloatArray | None
-) -> None:
-    """Paint mouth, teeth, tongue and eyes, and let every texel outside the charts repeat the nearest inside."""
-    size = len(pixels)
-    flat = pixels.reshape(-1, 3)
-    where, colours = _painted_inside(size)
-    flat[where] = colours
-    irises, white = np.array([DEFAULT_IRIS] * 2), 1.0
-    if mesh is not None:
-        irises = np.stack([iris_colour(photo.pixels, mesh, side) for side in (0, 1)])
-        white = white_brightness(photo.pixels, mesh, OPENINGS)
-    paint_eyes(pixels, template, neutral, irises, white)
-    inside = pixels.max(axis=2) > 0
-    outside, nearest = _nearest_inside(size, np.packbits(inside).tobytes())
-    flat[outside] = flat[nearest]
+def _eye_scale(sitting: Sitting) -> float:
+    """Return the pixels in a millimetre at the eyes."""
+    chart = load_template().eyes[0]
+    depth = float(to_camera_space(sitting.camera, sitting.vertices[chart.start])[2])
+    return sitting.camera.fx / max(depth, 1.0)

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from facestudio.geometry.mesh import vertex_normals
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
 from facestudio.texture.layout import SURFACE_LEVEL, TexelLayout, texel_layout
@@ -31,6 +32,10 @@ class PhotoLook:
         (N,) float32: signed distance to the face oval, UV units.
     rest
         (N, 3) float32 mm: places on the rest head.
+    normals
+        (N, 3) float32: of the head as posed, head space.
+    shift
+        (V_1, 2) float32 pixels: what is added to the dense vertices' places in the photo (`feature_shift`), or None.
     """
 
     layout: TexelLayout
@@ -39,6 +44,8 @@ class PhotoLook:
     opening: BoolArray
     inside_oval: Float32Array
     rest: Float32Array
+    normals: Float32Array
+    shift: Float32Array | None
 
 
 @lru_cache(maxsize=6)
@@ -70,4 +77,7 @@ def look_at(
     projection = project_texels(layout, vertices, camera, shift)
     colours = sample_photo(photo, layout, projection)
     opening = np.zeros(len(layout), dtype=np.bool_) if mesh is None else in_openings(projection.pixels, mesh)
-    return PhotoLook(layout, projection, colours, opening, *static_maps(size))
+    surface = topology(SURFACE_LEVEL)
+    normals = layout.on_surface(vertex_normals(surface.apply(vertices), surface.quads))
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.float32(1e-6))
+    return PhotoLook(layout, projection, colours, opening, *static_maps(size), normals, shift)

@@ -1,74 +1,63 @@
-"""Which visible texels are trusted: skin of the face, not hair, not background, not seen at a grazing angle."""
+"""What the photo shows at each visible texel: skin, hair, or something that must not come into the texture."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from facestudio.template.model import load_template
+from facestudio.texture.colours import FAR, ColourModel, hair_model, lab, roughness, skin_model, smoothed
 from facestudio.texture.layout import TexelLayout
 from facestudio.texture.look import PhotoLook
-from facestudio.values import BoolArray, Float32Array
+from facestudio.texture.occluders import frames, one_sided
+from facestudio.values import BoolArray, ByteArray, Float32Array
 
 _FACING_LOW, _FACING_HIGH = 0.22, 0.42
-_WORK_SIZE = 512
 _BROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)  # their upper edge in mesh478
 _BROW_GAP_MM = 4.0
 _FRINGE = 2.1  # above the brows, what is less like the skin than this is hair
 _ROUGH = 1.6
-_CHEEK_MM = -15.0  # height of the cheekbones
+_CHEEK_MM = -30.0  # height of the cheekbones
 _RIM = 0.02  # sizes of the head, about five millimetres
+_BEYOND_RIM = (
+    0.14  # so near the outline (sizes of the head) what looks like the surroundings is taken for them
+)
+_PALETTE_STEP = 8.0  # of L*, a* and b*
+_EAR_MM = 5.0  # forward of this lies the face, behind it the ears
+_HAIR_FACING = 0.22
+_TEMPLE_MM = 15.0  # height of the eyes' corners: below is no scalp
+_FRINGE_MM = 14.0  # how far a fringe may hang below the brows' upper edge
+_CROWN_MM = 22.0  # below the highest place seen
+_SIDE_MM, _EAR_TOP_MM = 50.0, 45.0
+_HAIRY = 0.12  # share of the crown that must differ from skin for there to be hair
 
 
-def _lab(colours: Float32Array) -> Float32Array:
-    return cv2.cvtColor((colours[None] / 255.0).astype(np.float32), cv2.COLOR_RGB2LAB)[0]
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """The visible texels, sorted.
 
-
-def skin_likeness(colours: Float32Array, core: BoolArray, brightness: float) -> Float32Array:
-    """Return how far each colour lies from the face's own skin, (N,) in standard deviations.
-
-    Parameters
+    Attributes
     ----------
-    colours
-        (N, 3) 0..255 RGB.
+    skin
+        (N,) bool: the face's skin, with brows, lips and beard, and the openings of eyes and mouth in it.
+    hair
+        (N,) bool: what covers the scalp: hair, or the skin of a bald one.
     core
-        (N,) bool: texels that are skin of the face for sure (cheeks, nose, forehead's middle).
-    brightness
-        Weight of a difference in brightness: small where light falls off.
+        (N,) bool: skin for sure, by its place alone.
+    strands
+        (N,) bool: of `hair`, what differs from the skin; none on a bald head.
+    likeness
+        (N,) float32 0..1: how much each texel looks like the face's skin.
+    hairiness
+        (N,) float32 0..1: hair rather than skin, above the eyes; one half where that cannot be told.
     """
-    lab = _lab(colours)
-    sample = lab[core]
-    if len(sample) < 50:
-        return np.zeros(len(colours), np.float32)
-    middle = np.median(sample, axis=0)
-    away = sample - middle
-    # Brows, nostrils and highlights inside the face are outliers of its skin.
-    keep = np.abs(away).sum(axis=1) <= np.percentile(np.abs(away).sum(axis=1), 80)
-    covariance = np.cov(away[keep].T) + np.diag([36.0, 6.0, 6.0])
-    offset = lab - middle
-    # What is brighter than the skin is its shine far more often than hair.
-    offset[:, 0] *= np.where(offset[:, 0] > 0, 0.3 * brightness, brightness)
-    return np.sqrt(np.maximum(np.einsum("ni,ij,nj->n", offset, np.linalg.inv(covariance), offset), 0)).astype(
-        np.float32
-    )
 
-
-def _brighter(colours: Float32Array, core: BoolArray) -> BoolArray:
-    """Tell which colours (N, 3) are not much darker than the face's skin, (N,): a beard is, a background seldom."""
-    if not core.any():
-        return np.zeros(len(colours), dtype=np.bool_)
-    return colours.mean(axis=1) > 0.7 * float(np.median(colours[core].mean(axis=1)))
-
-
-def _smoothed(layout: TexelLayout, values: Float32Array) -> Float32Array:
-    """Average texel values over their surroundings (1.2 % of the atlas), (N,)."""
-    work = min(layout.size, _WORK_SIZE)
-    stack = np.stack([layout.grid(np.minimum(values, 6.0)), layout.inside.astype(np.float32)], axis=2)
-    if work < layout.size:
-        stack = cv2.resize(stack, (work, work), interpolation=cv2.INTER_AREA)
-    stack = cv2.GaussianBlur(stack, (0, 0), 0.012 * work)
-    if work < layout.size:
-        stack = cv2.resize(stack, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR)
-    found = stack[layout.rows, layout.columns]
-    return np.asarray(found[:, 0] / np.maximum(found[:, 1], 1e-3), dtype=np.float32)
+    skin: BoolArray
+    hair: BoolArray
+    core: BoolArray
+    strands: BoolArray
+    likeness: Float32Array
+    hairiness: Float32Array
 
 
 def _from_below(layout: TexelLayout, values: Float32Array) -> Float32Array:
@@ -77,96 +66,221 @@ def _from_below(layout: TexelLayout, values: Float32Array) -> Float32Array:
     return np.maximum.accumulate(grid[::-1], axis=0)[::-1][layout.rows, layout.columns]
 
 
-def roughness(layout: TexelLayout, colours: Float32Array, core: BoolArray) -> Float32Array:
-    """Return how much stronger the fine structure around each texel is than on the face's skin, (N,).
+def _disc(radius: int) -> np.ndarray:
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
 
-    Strands of hair have several times the skin's.
+
+def cleaned(layout: TexelLayout, chosen: BoolArray, radius: float, shrink: float, one: bool) -> BoolArray:
+    """Open and close a selection, fill its holes and take a rim off it.
+
+    Parameters
+    ----------
+    layout
+        The texels.
+    chosen
+        (N,) bool.
+    radius, shrink
+        Of opening and closing, and the width of the rim, edge lengths of the atlas.
+    one
+        Keep only its largest piece.
     """
-    size, work = layout.size, min(layout.size, _WORK_SIZE)
-    grey = layout.grid(colours.mean(axis=1).astype(np.float32))
-    if work < size:
-        grey = cv2.resize(grey, (work, work), interpolation=cv2.INTER_AREA)
-    fine = grey - cv2.GaussianBlur(grey, (0, 0), 0.004 * work)
-    energy = cv2.GaussianBlur(fine * fine, (0, 0), 0.012 * work)
-    found = np.sqrt(cv2.resize(energy, (size, size))[layout.rows, layout.columns])
-    usual = float(np.median(found[core])) if core.any() else 1.0
-    return np.asarray(found / max(usual, 0.5), dtype=np.float32)
-
-
-def _cleaned(layout: TexelLayout, chosen: BoolArray, radius: float) -> BoolArray:
-    """Open and close a selection by a radius in UV units, keep its largest piece and fill its holes."""
     size = layout.size
-    grid = layout.grid(chosen.astype(np.uint8))
-    work = min(size, _WORK_SIZE)
-    small = cv2.resize(grid, (work, work), interpolation=cv2.INTER_AREA if work < size else cv2.INTER_NEAREST)
-    k = max(1, round(radius * work))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * k + 1, 2 * k + 1))
+    small = layout.grid(chosen.astype(np.uint8))
+    kernel = _disc(max(1, round(radius * size)))
     small = cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel)
     small = cv2.morphologyEx(small, cv2.MORPH_OPEN, kernel)
-    count, label, stats, _ = cv2.connectedComponentsWithStats(small, connectivity=4)
-    if count > 1:
-        small = (label == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])).astype(np.uint8)
+    if one:
+        count, label, stats, _ = cv2.connectedComponentsWithStats(small, connectivity=4)
+        if count > 1:
+            small = (label == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA])).astype(np.uint8)
     # Highlights and moles are no holes; eyes and mouth are left out again by the caller.
-    around = cv2.copyMakeBorder(small, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    cv2.floodFill(around, None, (0, 0), 2)
-    small = (around[1:-1, 1:-1] != 2).astype(np.uint8)
-    # The outermost texels are half hair, half shadow.
-    rim = max(1, round(0.007 * work))
-    small = cv2.erode(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim + 1, 2 * rim + 1)))
-    # Soft enlargement keeps the border free of stairs.
+    small = cv2.erode(without_holes(np.asarray(small, dtype=np.uint8)), _disc(max(1, round(shrink * size))))
     soft = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 1.2)
-    full = cv2.resize(soft, (size, size), interpolation=cv2.INTER_LINEAR)
-    return full[layout.rows, layout.columns] > 0.5
+    return soft[layout.rows, layout.columns] > 0.5
 
 
-def trusted_texels(look: PhotoLook) -> BoolArray:
-    """Choose the texels whose colour is taken from the photo.
+def without_holes(chosen: ByteArray) -> ByteArray:
+    """Return a selection (S, S) of 0 and 1 with its holes filled."""
+    around = cv2.copyMakeBorder(chosen, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    cv2.floodFill(around, None, (0, 0), 2)
+    return (around[1:-1, 1:-1] != 2).astype(np.uint8)
+
+
+def core_texels(look: PhotoLook) -> BoolArray:
+    """Return which texels are skin of the face by their place alone, (N,) bool."""
+    upright = look.projection.facing > _FACING_HIGH
+    return look.projection.visible & upright & (look.inside_oval > 0.05) & ~look.opening
+
+
+def _brow_height() -> float:
+    template = load_template()
+    return float(template.mesh478.points(template.vertices)[list(_BROWS), 1].max()) + _BROW_GAP_MM
+
+
+def segment(
+    look: PhotoLook, colours: Float32Array, scalp: Float32Array, surroundings: Float32Array
+) -> Segments:
+    """Sort the visible texels.
 
     Parameters
     ----------
     look
         The photo at the texels.
-
-    Returns
-    -------
-    numpy.ndarray
-        (N,) bool. Inside the face brows, lips and beard are always taken; above the brows and outside the oval
-        only what looks like the face's skin.
+    colours
+        (N, 3) 0..255: its colours, the light taken out.
+    scalp
+        (N,) 0..1: how much hair grows there on most heads.
+    surroundings
+        (M, 3) 0..255: colours of the photo around the head.
     """
-    layout, inside_oval, rest, colours = look.layout, look.inside_oval, look.rest, look.colours
-    facing, visible = look.projection.facing, look.projection.visible
-    upright = facing > _FACING_HIGH
-    core = visible & upright & (inside_oval > 0.05)
-    # Light falls off towards the sides, where brightness alone is little evidence against skin; the forehead is lit
-    # as the cheeks are.
-    unlike = skin_likeness(colours, core, 0.55)
-    unlit = skin_likeness(colours, core & (rest[:, 1] < 0.0), 1.1)
-    template = load_template()
-    brow = float(template.mesh478.points(template.vertices)[list(_BROWS), 1].max()) + _BROW_GAP_MM
-    face = inside_oval > 0.012
-    rough = np.maximum(roughness(layout, colours, core) - _ROUGH, 0.0)
+    layout, inside_oval, rest = look.layout, look.inside_oval, look.rest
+    facing, visible, rim = look.projection.facing, look.projection.visible, look.projection.rim
+    within = (rim > _RIM) & visible & layout.main & (facing > _FACING_LOW)
+    core = core_texels(look)
+    values, raw = lab(colours), lab(look.colours)
+    nothing = np.zeros(len(layout), dtype=np.bool_)
+    skin = skin_model(values, core)
+    if skin is None:
+        half = np.full(len(layout), 0.5, np.float32)
+        return Segments(nothing, nothing, core, nothing, half, half)
+    brow = _brow_height()
     above = rest[:, 1] > brow
-    fringe = above & (_from_below(layout, np.where(above, _smoothed(layout, unlit) + rough, 0.0)) > _FRINGE)
-    outside = (inside_oval > -0.1) & (unlike < 2.0) & (rest[:, 2] > 5.0) & (facing > 0.5)
+    unlike = skin.distance(values, 0.6, 0.2)
+    # The forehead is lit as the cheeks are, and shines: brighter is no evidence against skin.
+    fringe = skin.distance(values, 1.1, 0.25)
+    # What is too slanted to be sampled still tells how far the hair goes, and its colour.
+    glanced = visible & (rim > 0.5 * _RIM) & (facing > 0.1) & layout.main
+    # Where the fitted skull reaches beyond the photo's, the background is no hair to learn from.
+    beyond = _backdrop(look, raw, surroundings, unlike, _BEYOND_RIM)
+    hair = _learn_hair(values, unlike, _crown(look, within & ~beyond, glanced & ~beyond, brow))
+    as_hair = np.full(len(layout), FAR, np.float32) if hair is None else hair.distance(values)
+    backdrop = _backdrop(look, raw, surroundings, np.minimum(unlike, as_hair), _BEYOND_RIM)
+    if hair is None:
+        backdrop |= beyond
+    within &= ~backdrop
+    rough = np.maximum(roughness(layout, colours, core) - _ROUGH, 0.0)
+    doubt = fringe if hair is None else np.where(as_hair < fringe, fringe, 0.5 * fringe)
+    doubt = smoothed(layout, np.minimum(doubt, 6.0), 0.008, layout.main)
+    is_fringe = above & (_from_below(layout, np.where(above, doubt + rough, 0.0)) > _FRINGE)
+    face = inside_oval > 0.012
+    outside = (inside_oval > -0.1) & (unlike < 2.0) & (rest[:, 2] > _EAR_MM) & (facing > 0.45)
     # Close to the oval's edge the photo may already show what lies behind the head: paler than skin, without its hue.
-    behind = (
-        (inside_oval < 0.05)
-        & (rest[:, 1] < brow)
-        & (unlike > 2.2)
-        & (_brighter(colours, core) | (unlike > 4.0))
-    )
+    pale = values[:, 0] > 0.75 * skin.middle[0]
+    behind = (inside_oval < 0.05) & ~above & (unlike > 2.2) & (pale | (unlike > 4.0))
     # No beard grows on the temples: what is unlike skin there is hair or its shadow.
-    temple = (inside_oval < 0.06) & (rest[:, 1] > _CHEEK_MM) & (unlike > 1.8)
-    # The fitted outline may lie a few millimetres beside the photo's: what is that close to it may be background.
-    within = look.projection.rim > _RIM
-    chosen = (
-        within
-        & ~behind
-        & ~temple
-        & visible
-        & (facing > _FACING_LOW)
-        & (face | outside)
-        & ~fringe
-        & layout.main
+    temple = (inside_oval < 0.06) & (rest[:, 1] > _CHEEK_MM) & (unlike > 1.4)
+    covered = frames(look, values[:, 0]) | one_sided(look, skin.distance(values, 0.8, 0.5))
+    chosen = within & (face | outside) & ~is_fringe & ~behind & ~temple
+    is_skin = cleaned(layout, chosen, 0.011, 0.007, one=True) & (facing > 0.15) & (visible | look.opening)
+    is_skin &= ~covered
+    likeness = np.exp(-0.5 * np.square(np.maximum(unlike - 0.7, 0) / 0.6)).astype(np.float32)
+    is_hair = _hair(look, within, is_skin | covered, brow, scalp)
+    if hair is None:
+        return Segments(is_skin, is_hair, core, nothing, likeness, np.full(len(layout), 0.5, np.float32))
+    hairiness = np.clip(0.5 + 0.4 * (fringe - as_hair) + 0.2 * np.minimum(rough, 2.0), 0, 1)
+    glanced &= ~backdrop
+    hairiness = smoothed(layout, hairiness.astype(np.float32), 0.006, glanced)
+    tell = glanced & (rest[:, 1] > _TEMPLE_MM) & (above | (inside_oval < 0.03))
+    hairiness = np.where(tell, hairiness, np.float32(0.5))
+    return Segments(
+        is_skin, is_hair, core, is_hair & (as_hair < unlike) & (unlike > 1.2), likeness, hairiness
     )
-    return _cleaned(layout, chosen, 0.011) & visible & ~look.opening & (facing > 0.12)
+
+
+def _crown(look: PhotoLook, within: BoolArray, glanced: BoolArray, brow: float) -> BoolArray:
+    """Return where hair is if it is anywhere, (N,) bool: the highest texels seen, and the sides above the ears."""
+    height = look.rest[:, 1]
+    shown = within & (height > brow + 15.0)
+    if not shown.any():
+        return shown
+    top = shown & (height > float(np.percentile(height[shown], 98)) - _CROWN_MM)
+    return top | (glanced & (np.abs(look.rest[:, 0]) > _SIDE_MM) & (height > _EAR_TOP_MM))
+
+
+def _learn_hair(values: Float32Array, unlike: Float32Array, crown: BoolArray) -> ColourModel | None:
+    """Learn the hair's colours from the crown's; None if they are those of skin: the head is bald or shaved.
+
+    Only the darker half counts: skin shines on top, and hair has its colour where it does not.
+    """
+    if not crown.any():
+        return None
+    dark = crown & (values[:, 0] <= float(np.median(values[crown, 0]))) & (unlike > 1.5)
+    if dark.sum() <= _HAIRY * crown.sum():
+        return None
+    return hair_model(values, dark & (unlike >= float(np.median(unlike[dark]))))
+
+
+def _backdrop(
+    look: PhotoLook, raw: Float32Array, surroundings: Float32Array, unlike: Float32Array, reach: float
+) -> BoolArray:
+    """Tell which texels near the outline look more like the photo's surroundings than like skin or hair, (N,)."""
+    near = (look.projection.rim < reach) & look.projection.visible
+    rows = np.flatnonzero(near)
+    out = np.zeros(len(raw), dtype=np.bool_)
+    if len(surroundings) < 50 or not len(rows):
+        return out
+    # Surroundings have many colours: what counts is whether one of them is met closely.
+    bins, count = np.unique(np.floor(lab(surroundings) / _PALETTE_STEP), axis=0, return_counts=True)
+    centres = (bins[count > 0.03 * len(surroundings)] + np.float32(0.5)) * np.float32(_PALETTE_STEP)
+    if not len(centres):
+        return out
+    apart = np.linalg.norm(raw[rows][:, None] - centres[None], axis=2).min(axis=1)
+    out[rows] = (apart < 9.0) & (unlike[rows] > 2.0)
+    return out
+
+
+def _hair(look: PhotoLook, within: BoolArray, skin: BoolArray, brow: float, scalp: Float32Array) -> BoolArray:
+    """Return the texels of the scalp and above the brows that show hair, (N,) bool."""
+    layout = look.layout
+    size = layout.size
+    above = look.rest[:, 1] > brow
+    near = cv2.dilate(layout.grid(scalp), _disc(round(0.02 * size)))[layout.rows, layout.columns] > 0.3
+    # A fringe may hang over the brows.
+    place = near | above | ((look.inside_oval > 0.012) & (look.rest[:, 1] > brow - _FRINGE_MM))
+    place &= look.rest[:, 1] > _TEMPLE_MM
+    chosen = within & place & (look.projection.facing > _HAIR_FACING)
+    # Together with the skin, so that no rim is taken off between the two.
+    both = cleaned(layout, chosen | skin, 0.008, 0.006, one=True)
+    return both & place & ~skin & look.projection.visible & ~look.opening
+
+
+def around_the_head(look: PhotoLook, pixels: np.ndarray) -> Float32Array:
+    """Return colours of the photo around the head, above its chin, (M, 3) float32.
+
+    They are met both in a band around the head's outline and at the photo's edges: background, and not hair.
+
+    Parameters
+    ----------
+    look
+        The photo at the texels.
+    pixels
+        (H, W, 3) uint8: the photo.
+    """
+    places = look.projection.pixels[look.layout.main]
+    low, high = places.min(axis=0), places.max(axis=0)
+    size = float((high - low).max())
+    scale = 160.0 / max(size, 1.0)
+    spot = np.rint((places - low) * scale).astype(np.int32) + 40
+    mask = np.zeros((int((high[1] - low[1]) * scale) + 81, int((high[0] - low[0]) * scale) + 81), np.uint8)
+    mask[spot[:, 1], spot[:, 0]] = 1
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _disc(4))
+    band = (cv2.dilate(mask, _disc(30)) > 0) & (cv2.dilate(mask, _disc(16)) == 0)
+    chin = look.projection.pixels[look.inside_oval > 0][:, 1]
+    y, x = np.nonzero(band)
+    at = np.stack([x - 40, y - 40], axis=1) / scale + low
+    limit = float(chin.max()) if len(chin) else float(high[1])
+    height, width = pixels.shape[:2]
+    ok = (at >= 0).all(axis=1) & (at[:, 0] < width) & (at[:, 1] < min(height, limit))
+    at = at[ok].astype(np.int32)
+    near = pixels[at[:, 1], at[:, 0]].astype(np.float32)
+    deep = max(1, min(height, width) // 40)
+    top = pixels[:deep].reshape(-1, 3)
+    sides = pixels[: max(1, int(min(height, limit)))]
+    edge = np.concatenate([top, sides[:, :deep].reshape(-1, 3), sides[:, -deep:].reshape(-1, 3)])
+    edge = edge[:: max(1, len(edge) // 4000)].astype(np.float32)
+    if not len(near):
+        return near
+    bins, count = np.unique(np.floor(lab(edge) / _PALETTE_STEP), axis=0, return_counts=True)
+    common = (bins[count > 0.01 * len(edge)] + np.float32(0.5)) * np.float32(_PALETTE_STEP)
+    away = np.linalg.norm(lab(near)[:, None] - common[None], axis=2).min(axis=1, initial=np.inf)
+    return near[away < 2 * _PALETTE_STEP]

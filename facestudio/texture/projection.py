@@ -114,7 +114,8 @@ def project_texels(
     pixels = np.empty((len(layout), 2), dtype=np.float32)
     pixels[:, 0] = (table[:, 0] - near.cx) * scale + camera.cx + table[:, 4]
     pixels[:, 1] = (table[:, 1] - near.cy) * scale + camera.cy + table[:, 5]
-    inside = ((pixels >= 1) & (pixels <= np.array(camera.image_size) - 2)).all(axis=1)
+    right, low = camera.image_size[0] - 2, camera.image_size[1] - 2
+    inside = (pixels[:, 0] >= 1) & (pixels[:, 0] <= right) & (pixels[:, 1] >= 1) & (pixels[:, 1] <= low)
     outline = cv2.distanceTransform(covered.astype(np.uint8), cv2.DIST_L2, 3) / _DEPTH_SIZE
     rim = outline[y, x].astype(np.float32)
     return Projection(pixels, table[:, 3], in_front & inside & (table[:, 3] > 0.05), rim)

@@ -47,7 +47,7 @@ def in_openings(pixels: Float32Array, mesh: FloatArray) -> BoolArray:
     for opening in OPENINGS:
         cv2.fillPoly(mask, [np.rint((mesh[list(opening)] - low) * scale).astype(np.int32)], 1)
     spot = np.rint((pixels - low.astype(np.float32)) * np.float32(scale)).astype(np.int32)
-    near = (spot >= 0).all(axis=1) & (spot[:, 0] < width) & (spot[:, 1] < height)
+    near = (spot[:, 0] >= 0) & (spot[:, 1] >= 0) & (spot[:, 0] < width) & (spot[:, 1] < height)
     out = np.zeros(len(pixels), dtype=np.bool_)
     out[near] = mask[spot[near, 1], spot[near, 0]] > 0
     return out

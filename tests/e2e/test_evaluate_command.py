@@ -53,3 +53,29 @@ def test_speed_times_every_stage(capsys: pytest.CaptureFixture[str]) -> None:
 def test_speed_of_a_photo_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "speed", str(tmp_path / "missing.jpg")]) == 4
     assert "missing.jpg" in capsys.readouterr().err
+
+
+def test_texture_is_compared_with_paste(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sheet = tmp_path / "sheet.png"
+    command = [
+        "evaluate",
+        "texture",
+        "--count",
+        "1",
+        "--texture-size",
+        "512",
+        "--json",
+        "--sheet",
+        str(sheet),
+    ]
+    assert main(command) == 0
+    report = json.loads(capsys.readouterr().out)
+    rows = {row["method"]: row for row in report["results"]}
+    assert rows["fused"]["seam_step"] < 0.25 * rows["paste"]["seam_step"]
+    assert rows["fused"]["views"] < rows["paste"]["views"]
+    assert rows["fused"]["ears"] < 6
+    assert report["empty_texels"] == 0
+    assert report["poisson_residual"] <= 1e-4
+    assert set(report["texture_ms"]) == {"1024", "2048", "4096"}
+    assert sheet.stat().st_size > 10_000
+    assert main(command) == 6  # the sheet is there already

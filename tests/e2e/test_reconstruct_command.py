@@ -204,3 +204,30 @@ def test_cancelled_in_the_middle_it_leaves_nothing_behind(
     assert stdout == ""
     assert "Traceback" not in rest
     assert not out.exists() or list(out.iterdir()) == []
+
+
+def test_looks_and_coverage_can_be_chosen(sample_photo: Path, tmp_path: Path) -> None:
+    common = [
+        "reconstruct",
+        str(sample_photo),
+        "--quiet",
+        "--texture-size",
+        "512",
+        "--format",
+        "obj",
+        "--coverage",
+    ]
+    for number, more in enumerate(
+        ([], ["--albedo"], ["--scalp", "bald"], ["--scalp", "stubble"], ["--texture-method", "paste"])
+    ):
+        assert main([*common, "--output", str(tmp_path / str(number)), "--name", "face", *more]) == 0
+    textures = [(tmp_path / str(n) / "face.png").read_bytes() for n in range(5)]
+    assert len(set(textures)) == 5
+    assert (tmp_path / "0" / "face-coverage.png").stat().st_size > 1000
+    report = json.loads((tmp_path / "0" / "face.json").read_text(encoding="utf-8"))
+    assert report["poisson"]["relative_residual"] <= 1e-4
+    # What is there already is kept, the coverage included.
+    for file in (tmp_path / "0").iterdir():
+        if file.name != "face-coverage.png":
+            file.unlink()
+    assert main([*common, "--output", str(tmp_path / "0"), "--name", "face"]) == 6

@@ -1,0 +1,185 @@
+"""Composes the texture at full size, strip by strip: the smooth from the work atlas, the fine from the photo."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facestudio.texture.hair import HAIR_SIZE, Exemplar, strands
+from facestudio.texture.layers import Layers
+from facestudio.texture.regions import OPENINGS
+from facestudio.values import ByteArray, Float32Array, FloatArray, Photo
+
+_STRIP = 32  # rows of the work atlas: small enough for the processor's cache
+_MARGIN = 2  # rows more, so that strips meet exactly
+_WORKERS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoPatch:
+    """The part of the photo that is sampled.
+
+    Attributes
+    ----------
+    pixels
+        (h, w, 4) uint8: RGB, and 255 where the photo shows neither an eyeball nor the inside of the mouth.
+    scale, shift
+        Place in the patch = place in the photo * scale + shift, (2,) each.
+    """
+
+    pixels: ByteArray
+    scale: FloatArray
+    shift: FloatArray
+
+
+def cut_photo(
+    photo: Photo, places: Float32Array, used: Float32Array, mesh: FloatArray | None, size: int
+) -> PhotoPatch | None:
+    """Cut out what is sampled, shrunk if a texel is larger than a pixel.
+
+    Parameters
+    ----------
+    photo
+        The photo.
+    places
+        (S, S, 2) pixels: the texels' places in the photo.
+    used
+        (W, W) 0..1: how much of the photo is used.
+    mesh
+        (478, 2) located mesh points or None.
+    size
+        Of the texture.
+
+    Returns
+    -------
+    PhotoPatch or None
+        None if nothing of the photo is used.
+    """
+    weight = cv2.resize(used, places.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    if not weight.any():
+        return None
+    at = places[weight]
+    limit = np.array(photo.size) - 1
+    low = np.clip(np.floor(at.min(axis=0)).astype(int) - 8, 0, limit)
+    high = np.clip(np.ceil(at.max(axis=0)).astype(int) + 9, low + 1, limit + 1)
+    crop = photo.pixels[low[1] : high[1], low[0] : high[0]]
+    inner = weight[:, 1:] & weight[:, :-1]
+    step = float(np.median(np.linalg.norm(np.diff(places, axis=1)[inner], axis=1))) if inner.any() else 1.0
+    step *= places.shape[0] / size
+    scale = np.ones(2)
+    if step > 1.5:
+        whole = (max(8, round(crop.shape[1] / step)), max(8, round(crop.shape[0] / step)))
+        scale = np.array(whole) / np.array(crop.shape[1::-1])
+        crop = cv2.resize(crop, whole, interpolation=cv2.INTER_AREA)
+    shift = (0.5 - low) * scale - 0.5
+    closed = np.full(crop.shape[:2], 255, np.uint8)
+    if mesh is not None:
+        for opening in OPENINGS:
+            polygon = np.rint((mesh[list(opening)] * scale + shift) * 16).astype(np.int32)
+            cv2.fillPoly(closed, [polygon], 0, cv2.LINE_AA, 4)
+    pixels = np.dstack([np.asarray(crop, dtype=np.uint8), closed])
+    return PhotoPatch(pixels, scale, shift)
+
+
+def _rows(picture: Float32Array, first: int, last: int, size: int) -> Float32Array:
+    """Return rows of a square picture enlarged to `size`, given as rows of the work atlas' 1/S; (h, size[, C])."""
+    side = len(picture)
+    times = size // side
+    low, high = max(0, first // times - _MARGIN), min(side, -(-last // times) + _MARGIN)
+    part = picture[low:high]
+    if times > 1:
+        part = cv2.resize(part, (size, (high - low) * times), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(part[first - low * times : last - low * times], dtype=np.float32)
+
+
+def compose(
+    layers: Layers,
+    patch: PhotoPatch | None,
+    places: Float32Array,
+    fine: NDArray[np.int8] | None,
+    fine_gain: float,
+    exemplar: Exemplar | None,
+    size: int,
+    check: Callable[[], None] = lambda: None,
+) -> ByteArray:
+    """Return the texture, (size, size, 3) uint8.
+
+    Parameters
+    ----------
+    layers
+        On the work atlas.
+    patch, places
+        The part of the photo to sample, and the texels' places (P, P, 2) in the photo; no patch: nothing is seen.
+    fine, fine_gain
+        Fine structure of the borrowed skin (size, size, 3), and its strength; None at the work atlas' size.
+    exemplar
+        Of the hair, or None.
+    size
+        Edge length, a multiple of the work atlas'.
+    check
+        Called for each strip: may raise to cancel.
+    """
+    work = len(layers.base)
+    times = size // work
+    out = np.empty((size, size, 3), dtype=np.uint8)
+    hair = None
+    if exemplar is not None and layers.hair.any():
+        hair_size = min(size, HAIR_SIZE)
+        hair = strands(exemplar, hair_size)
+        hair *= cv2.resize(layers.hair, (hair_size,) * 2, interpolation=cv2.INTER_LINEAR)[..., None]
+    used = np.maximum(layers.seen, layers.mirrored)
+    busy = np.flatnonzero(used.any(axis=0))
+    # Symmetric, so that the mirrored photo lies in the same columns.
+    left = int(min(busy[0], work - 1 - busy[-1])) if len(busy) else 0
+    columns = slice(max(0, left - 1) * times, (work - max(0, left - 1)) * times)
+
+    def strip(top: int) -> None:
+        check()
+        first, last = top * times, min(top + _STRIP, work) * times
+        part = _rows(layers.base, first, last, size)
+        if fine is not None:
+            structure = fine[first:last].astype(np.float32)
+            structure *= (fine_gain * _rows(layers.fine, first, last, size))[..., None]
+            part = part + structure
+        if hair is not None and hair[first * len(hair) // size : last * len(hair) // size].any():
+            part = part + _rows(hair, first, last, size)
+        if patch is not None and used[top : top + _STRIP].any():
+            part = np.ascontiguousarray(part)
+            _paste(part[:, columns], layers, patch, places, first, last, size, columns)
+        np.clip(part, 0, 255, out=part)
+        np.rint(part, out=part)
+        out[first:last] = part
+
+    with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+        list(pool.map(strip, range(0, work, _STRIP)))
+    return out
+
+
+def _paste(
+    part: Float32Array,
+    layers: Layers,
+    patch: PhotoPatch,
+    places: Float32Array,
+    first: int,
+    last: int,
+    size: int,
+    columns: slice,
+) -> None:
+    """Lay the mirrored and the seen photo over a strip (h, w, 3) in place."""
+    at = _rows(places, first, last, size)[:, columns]
+    x = at[..., 0] * np.float32(patch.scale[0]) + np.float32(patch.shift[0])
+    y = at[..., 1] * np.float32(patch.scale[1]) + np.float32(patch.shift[1])
+    found = cv2.remap(patch.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    closed = found[..., 3].astype(np.float32) / 255
+    colours = found[..., :3].astype(np.float32)
+    colours *= _rows(layers.gain, first, last, size)[:, columns, None]
+    colours += _rows(layers.lift, first, last, size)[:, columns]
+    mirrored = _rows(layers.mirrored, first, last, size)[:, columns] * closed[:, ::-1]
+    if mirrored.any():
+        image = colours[:, ::-1] + _rows(layers.offset, first, last, size)[:, columns]
+        part += (image - part) * mirrored[..., None]
+    seen = _rows(layers.seen, first, last, size)[:, columns] * closed
+    part += (colours - part) * seen[..., None]

@@ -1,0 +1,304 @@
+"""What the texture is made of, on the work atlas: which source gives each texel, in which light and colour."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facestudio.texture.atlas import spread, work_inside
+from facestudio.texture.donor import Donor
+from facestudio.texture.hair import scalp_grid
+from facestudio.texture.layout import SMALLEST, TexelLayout, texel_layout
+from facestudio.texture.look import PhotoLook
+from facestudio.texture.masks import Segments, without_holes
+from facestudio.texture.poisson import solve_correction
+from facestudio.values import BoolArray, Float32Array
+
+_SOFT = 0.005  # half width of the change from one source to the next, edge lengths of the atlas
+_LEVEL = 0.008  # structure finer than this is not what a correction is about
+_POOR, _GOOD = 0.2, 0.55  # cosines of the viewing angle: badly and well seen
+_STUBBLE = 0.55
+_HAIRLINE_SOFT = 0.009
+_HAIRLINE_REACH = 0.05  # how far the hairline seen changes the one not seen, edge lengths of the atlas
+_UNLIT = 45.0  # per cent
+_LIFT_REACH, _LIFT_MOST = 0.045, 60.0  # edge lengths of the atlas; 0..255
+_JOIN = 0.02  # reach of the seamless change between seen hair and skin, edge lengths of the atlas
+_EAR_FRONT_MM, _EAR_TOP_MM = 24.0, 32.0
+_LEAST_HAIR = 0.001  # share of all texels that must show hair for its colour to be known
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """The texture's layers on a work atlas of W texels a side, all float32.
+
+    Attributes
+    ----------
+    base
+        (W, W, 3) 0..255: everything, as far as this size shows it; goes on beyond the charts.
+    seen, mirrored
+        (W, W) 0..1: how much is the photo's, and the mirrored photo's (of what is not seen).
+    gain, lift
+        (W, W), (W, W, 3): what the photo's colours are multiplied by, and what is added then.
+    offset
+        (W, W, 3): what is added to the mirrored photo.
+    fine
+        (W, W) 0..1: how much of the borrowed skin's fine structure shows.
+    hair
+        (W, W) 0..1: how much of the hair's fine structure shows.
+    confidence
+        (W, W) 0..1.
+    closed
+        (W, W) 0 where the photo shows an eyeball or the inside of the mouth, else 1.
+    residual
+        Relative, of the larger of the two fusions.
+    solved_size
+        Edge length of the atlas that they were solved on.
+    """
+
+    base: Float32Array
+    seen: Float32Array
+    mirrored: Float32Array
+    gain: Float32Array
+    lift: Float32Array
+    offset: Float32Array
+    fine: Float32Array
+    hair: Float32Array
+    confidence: Float32Array
+    closed: Float32Array
+    residual: float
+    solved_size: int
+
+
+def _single(picture: NDArray[Any]) -> Float32Array:
+    return np.asarray(picture, dtype=np.float32)
+
+
+def _step(low: float, high: float, values: NDArray[Any]) -> Float32Array:
+    t = np.clip((values - np.float32(low)) / np.float32(high - low), 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
+
+
+def _soft(layout: TexelLayout, chosen: BoolArray, within: BoolArray) -> Float32Array:
+    """Return a selection with a soft inner border, (W, W) 0..1, nowhere where `within` is not."""
+    grid = layout.grid(chosen.astype(np.uint8))
+    away = cv2.distanceTransform(cv2.copyMakeBorder(grid, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 5)
+    soft = _step(0.0, max(2 * _SOFT * layout.size, 1.0), away[1:-1, 1:-1])
+    return soft * layout.grid(within.astype(np.float32))
+
+
+def _level(values: Float32Array, weight: Float32Array, sigma: float) -> Float32Array:
+    """Return weighted local means of a picture (W, W, 3); where there is no weight near, those from farther away."""
+    mass = cv2.GaussianBlur(values * weight[..., None], (0, 0), sigma)
+    share = cv2.GaussianBlur(weight, (0, 0), sigma)
+    local = mass / np.maximum(share, 1e-6)[..., None]
+    return spread(local.astype(np.float32), np.clip(4 * share, 0, 1))
+
+
+def _lift(
+    look: PhotoLook, segments: Segments, photo: Float32Array, donor: Float32Array, likeness: Float32Array
+) -> Float32Array:
+    """Return what the photo's colours gain towards the border of what is seen, (W, W, 3).
+
+    Cheeks darken where they turn away and where hair shades them. There the level goes over into that of plain skin;
+    the fine structure stays. Borders to hair and to the openings are none.
+    """
+    layout = look.layout
+    sigma = _LEVEL * layout.size
+    known = layout.grid((segments.skin & ~look.opening).astype(np.float32))
+    whole = without_holes(layout.grid((segments.skin | segments.hair).astype(np.uint8)))
+    away = cv2.distanceTransform(whole, cv2.DIST_L2, 5) / layout.size
+    near = known * (1 - _step(0.0, _LIFT_REACH, away.astype(np.float32)))
+    change = photo - donor
+    lift = _level(change, known * np.maximum(likeness, 1e-3), sigma) - _level(change, known, sigma)
+    return np.clip(lift, -_LIFT_MOST, _LIFT_MOST) * cv2.GaussianBlur(near, (0, 0), 1.5)[..., None]
+
+
+def _fused(
+    layout: TexelLayout,
+    goal: Float32Array,
+    donor: Float32Array,
+    known: Float32Array,
+    likeness: Float32Array,
+    check: Callable[[], None],
+) -> tuple[Float32Array, float]:
+    """Return the correction (W, W, 3) that makes the donor meet the goal where it is known, and its residual.
+
+    What is no plain skin (brows, beard, shadow; `likeness` (W, W) is small) does not say what lies beyond the border:
+    the correction there is that of the skin around.
+    """
+    level = _level(goal - donor, known * np.maximum(likeness, 1e-3), _LEVEL * layout.size)
+    # Levels have no structure finer than two texels of a grid half as fine: there it is solved.
+    coarse = texel_layout(max(layout.size // 2, SMALLEST))
+    half = (coarse.size, coarse.size)
+    place = coarse.rows, coarse.columns
+    is_known = _single(cv2.resize(known, half, interpolation=cv2.INTER_AREA))[place] > 0.5
+    values = _single(cv2.resize(level, half, interpolation=cv2.INTER_AREA))[place]
+    solved = solve_correction(coarse, is_known, values, check)
+    smooth = spread(coarse.grid(solved.values), work_inside(coarse.size))
+    full = cv2.resize(smooth, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR)
+    return _single(full), solved.residual
+
+
+def _bare(skin: Float32Array, layout: TexelLayout, hair_map: Float32Array) -> Float32Array:
+    """Return the colours (W, W, 3) that the scalp of a skin has without hair: those of the skin around it."""
+    main = layout.grid(layout.main.astype(np.float32))
+    weight = main * (1 - hair_map) ** 2
+    forehead = weight * (cv2.GaussianBlur(hair_map, (0, 0), 0.03 * layout.size) > 0.1)
+    mean = np.average(skin.reshape(-1, 3), axis=0, weights=forehead.reshape(-1) + 1e-9).astype(np.float32)
+    # One colour on top, so that both sides of the seam have it.
+    near = np.clip(3 * cv2.GaussianBlur(weight, (0, 0), 0.04 * layout.size), 0, 1)[..., None]
+    return mean + (cv2.GaussianBlur(spread(skin, weight), (0, 0), 4.0) - mean) * near
+
+
+def _own_hairline(look: PhotoLook, segments: Segments, hair_map: Float32Array) -> Float32Array:
+    """Return where hair grows on this head, (W, W) 0..1: as seen, and as on most heads far from what is seen."""
+    layout = look.layout
+    hairiness = layout.grid(segments.hairiness, 0.5)
+    change = hairiness - hair_map
+    # Where hair and skin cannot be told apart there is nothing to correct.
+    sure = np.clip(np.abs(hairiness - 0.5) * 4, 0, 1)
+    away = cv2.distanceTransform((sure < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    fade = np.exp(-away / (_HAIRLINE_REACH * layout.size))
+    change = spread(change[..., None], sure)[..., 0] * fade
+    # Behind the temples the ears begin: no hair grows on those, whatever hangs over them.
+    front = layout.grid(
+        ((look.rest[:, 2] > _EAR_FRONT_MM) | (look.rest[:, 1] > _EAR_TOP_MM)).astype(np.float32)
+    )
+    corrected = hair_map + np.where(front > 0.5, change, np.minimum(change, 0))
+    main = layout.grid(layout.main.astype(np.float32))
+    # Only among the chart's texels: a seam is no hairline.
+    sigma = _HAIRLINE_SOFT * layout.size
+    share = np.maximum(cv2.GaussianBlur(main, (0, 0), sigma), 1e-3)
+    corrected = cv2.GaussianBlur((corrected * main).astype(np.float32), (0, 0), sigma) / share
+    hair = _step(0.2, 0.8, _single(corrected)) * main
+    # Only what hangs together with the crown: spots at the temples are shadows.
+    _, label, stats, _ = cv2.connectedComponentsWithStats((hair > 0.2).astype(np.uint8), connectivity=4)
+    if len(stats) > 2:
+        hair = hair * (label == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    return hair
+
+
+def _hair_layer(
+    look: PhotoLook,
+    segments: Segments,
+    photo: Float32Array,
+    skin: Float32Array,
+    hair_map: Float32Array,
+    mode: str,
+) -> tuple[Float32Array, Float32Array, Float32Array]:
+    """Return how much hair covers what is borrowed, how much hair is the photo's (W, W), and its colour (W, W, 3)."""
+    layout = look.layout
+    size = layout.size
+    nothing = np.zeros_like(skin)
+    sample = segments.strands
+    shown = _soft(layout, segments.hair | segments.skin, layout.main & look.projection.visible)
+    reach = round(_JOIN * size)
+    about = cv2.dilate(layout.grid(segments.hair.astype(np.float32)), np.ones((2 * reach + 1,) * 2, np.uint8))
+    # Between hair and skin the photo goes on without a border.
+    shown = np.clip(shown - skin, 0, 1) * about
+    if mode == "photo" and not sample.any():
+        return nothing, shown, np.zeros_like(photo)
+    if mode == "bald" or sample.sum() < _LEAST_HAIR * len(layout):
+        return nothing, shown if mode == "photo" else nothing, np.zeros_like(photo)
+    # Hair shines; its own colour is that of its darker part.
+    weight = layout.grid(sample.astype(np.float32))
+    grey = photo @ np.full(3, 1 / 3, dtype=np.float32)
+    weight[grey > np.percentile(grey[weight > 0], _UNLIT)] = 0
+    median = np.median(photo[weight > 0], axis=0).astype(np.float32)
+    # Far from what is seen the colour goes over into the hair's median.
+    near = np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)[..., None]
+    colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
+    colour = median + (colour - median) * near
+    own = _own_hairline(look, segments, hair_map)
+    if mode == "stubble":
+        return _STUBBLE * own * (1 - skin), nothing, colour
+    return own * (1 - skin), shown, colour
+
+
+def make_layers(
+    look: PhotoLook,
+    segments: Segments,
+    gain: Float32Array,
+    donor: Donor,
+    scalp_mode: str,
+    check: Callable[[], None] = lambda: None,
+) -> Layers:
+    """Work out the layers.
+
+    Parameters
+    ----------
+    look, segments
+        The photo at the texels of the work atlas, and what it shows.
+    gain
+        (N,) what takes the photo's light out or evens it.
+    donor
+        The borrowed skin.
+    scalp_mode
+        photo, stubble or bald.
+    check
+        Called between the steps: may raise to cancel.
+    """
+    layout = look.layout
+    size = layout.size
+    inside = work_inside(size)
+    photo = layout.grid(look.colours * gain[:, None])
+    closed = layout.grid((~look.opening).astype(np.float32))
+    # The borrowed skin, and the photo brought towards plain skin at its borders.
+    skin_map = donor.skin(size)
+    hair_map = scalp_grid(size) * layout.grid(layout.main.astype(np.float32))
+    bald = scalp_mode == "bald" or (scalp_mode == "photo" and not segments.strands.any())
+    if bald or scalp_mode == "stubble":
+        bare = _bare(skin_map, layout, hair_map)
+        skin_map = _single(skin_map + (bare - skin_map) * hair_map[..., None])
+    likeness = layout.grid(segments.likeness)
+    lift = _lift(look, segments, photo, skin_map, likeness)
+    photo = photo + lift
+    # Seen skin. Where the other side shows the place much better, what is seen at a grazing angle gives way to it.
+    quality = layout.grid(_step(_POOR, _GOOD, look.projection.facing))
+    whole = _soft(layout, segments.skin, layout.main)
+    other = (whole * quality)[:, ::-1]
+    skin = _single(whole * (quality + (1 - quality) * (1 - np.clip(1.5 * other, 0, 1))))
+    check()
+    # Mirrored skin, brought to the level of what is seen beside it.
+    mirrored = _single((1 - skin) * (whole * quality)[:, ::-1] * inside)
+    image = np.ascontiguousarray(photo[:, ::-1])
+    seen_closed = skin * closed
+    both = _single(seen_closed * (closed * whole)[:, ::-1])
+    offset, first = _fused(layout, photo, image, both, likeness * likeness[:, ::-1], check)
+    face = _single(photo + (image + offset - photo) * (1 - skin)[..., None])
+    # Borrowed skin, brought to the level of both.
+    known = _single(np.maximum(skin, mirrored * closed[:, ::-1]) * closed)
+    plain = _single(likeness + (likeness[:, ::-1] - likeness) * (1 - skin))
+    correction, second = _fused(layout, face, skin_map, known, plain, check)
+    borrowed = skin_map + correction
+    mixed = mirrored * closed[:, ::-1]
+    base = borrowed + (image + offset - borrowed) * mixed[..., None]
+    hair, photo_hair, colour = _hair_layer(look, segments, photo, skin, hair_map, scalp_mode)
+    base = base + (colour - base) * hair[..., None]
+    seen = _single(np.clip(skin + photo_hair, 0, 1))
+    base = base + (photo - base) * (seen * closed)[..., None]
+    base = spread(_single(base), inside)
+    check()
+    # The donor's own stubble is the structure of stubble.
+    smooth = 0 * hair if scalp_mode == "stubble" else 0.8 * hair_map if bald else hair
+    relief = 1 - smooth
+    confidence = np.maximum(seen * closed * (0.35 + 0.65 * quality), 0.6 * mixed * quality[:, ::-1])
+    return Layers(
+        base=base,
+        seen=seen,
+        mirrored=mirrored,
+        gain=spread(layout.grid(gain)[..., None], inside)[..., 0],
+        lift=spread(lift, inside),
+        offset=spread(offset, inside),
+        fine=relief.astype(np.float32),
+        hair=spread(_single(hair * (1 - seen))[..., None], inside)[..., 0]
+        if scalp_mode == "photo"
+        else 0 * hair,
+        confidence=np.clip(confidence + 0.1, 0, 1).astype(np.float32) * inside,
+        closed=closed,
+        residual=max(first, second),
+        solved_size=max(size // 2, SMALLEST),
+    )

@@ -1,0 +1,211 @@
+"""Seen, mirrored, borrowed: mirrored is the mirror image, what covers the face stays out, hair is carried on."""
+
+import cv2
+import numpy as np
+import pytest
+
+from facestudio.database.model import load_database
+from facestudio.errors import CancelledError
+from facestudio.geometry.camera import project
+from facestudio.retrieval.sparse_shape import similar_heads
+from facestudio.synthesis.studio import draw_head, head_atlas
+from facestudio.template.model import load_template
+from facestudio.template.subdivision import topology
+from facestudio.texture.atlas import chart_mask, nearest_inside
+from facestudio.texture.coverage import COLOURS, coverage_picture
+from facestudio.texture.fuse import Sitting, make_texture
+from facestudio.texture.hair import scalp_grid
+from facestudio.texture.layout import texel_layout
+from facestudio.texture.options import TextureOptions
+from facestudio.training.template_points import studio_camera
+from facestudio.values import Photo
+
+SIZE = 512
+HAIR = np.array([70, 42, 25])
+
+
+@pytest.fixture(scope="module")
+def heads():
+    database, template = load_database(), load_template()
+    points = np.stack([template.ibug68.points(database.vertices(i)) for i in range(len(database))])
+    return similar_heads(database, points, points[5], excluded=frozenset({"studio-0005"}))
+
+
+def _sitting(yaw=0.0, paint=None, hair=False, tilt=0.0, ambient=1.0):
+    """Draw head 5, with something painted on its atlas or on the photo; the fit is exact."""
+    database, template = load_database(), load_template()
+    head = database.vertices(5)
+    atlas = head_atlas(
+        template, head, database.skins[np.argsort(database.skins[:, 0])[60]], np.array([70.0, 110, 140]), 1024
+    )
+    if hair:
+        noise = np.random.default_rng(0).normal(0, 12, (1024, 1024, 1))
+        strands = np.clip(HAIR + cv2.GaussianBlur(noise, (0, 0), 1.0)[..., None] * 3, 0, 255)
+        share = np.clip(3 * scalp_grid(1024) - 1, 0, 1)[..., None]
+        atlas = (atlas + (strands - atlas) * share).astype(np.uint8)
+    camera = studio_camera(yaw, 0, 900)
+    pixels = draw_head(topology(1), head, atlas, camera, tilt=tilt, ambient=ambient)
+    mesh = project(camera, template.mesh478.points(head))[0]
+    if paint is not None:
+        pixels = paint(pixels.copy(), mesh)
+    return Sitting(Photo(pixels, "drawn"), camera, head, head, mesh)
+
+
+def _made(sitting, heads, **options):
+    return make_texture(sitting, load_database(), heads, TextureOptions(SIZE, **options))
+
+
+def test_coverage_sums_to_one_and_matches_its_labels(heads):
+    coverage = _made(_sitting(), heads).coverage
+    assert coverage.seen + coverage.mirrored + coverage.borrowed == pytest.approx(1)
+    inside = chart_mask(SIZE)
+    assert (coverage.labels[~inside] == 0).all()
+    assert (coverage.labels[inside] > 0).all()
+    for label, share in enumerate((coverage.seen, coverage.mirrored, coverage.borrowed), start=1):
+        assert (coverage.labels[inside] == label).mean() == pytest.approx(share)
+    assert coverage.confidence is not None
+    trust = [coverage.confidence[coverage.labels == label].mean() for label in (1, 3)]
+    assert trust[0] > 2 * trust[1]
+    picture = coverage_picture(coverage)
+    assert (picture[~inside] == 0).all()
+    assert picture[coverage.labels == 1].max(axis=0).tolist() <= list(COLOURS["seen"])
+
+
+def test_a_turned_head_is_mirrored_and_the_image_is_exact(heads):
+    """Far from the border of what is seen, a mirrored texel is the seen texel on the other side plus a smooth level."""
+    texture = _made(_sitting(40.0), heads, relight="keep")
+    assert texture.coverage.mirrored > 0.03
+    labels = texture.coverage.labels
+    sure = cv2.erode((labels == 2).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    sure &= labels[:, ::-1] == 1
+    assert sure.sum() > 300
+    mine, source = texture.pixels.astype(np.float64), texture.pixels[:, ::-1].astype(np.float64)
+    change = (mine - source).mean(axis=2)
+    assert np.abs(np.median(change[sure])) < 12
+    smooth = cv2.blur(change * sure, (9, 9)) / np.maximum(cv2.blur(sure.astype(np.float64), (9, 9)), 1e-6)
+    assert np.abs(change - smooth)[sure].mean() < 1.5
+
+
+def test_no_texel_is_empty_and_the_gutter_goes_on(heads):
+    texture = _made(_sitting(), heads)
+    inside = chart_mask(SIZE)
+    wide = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert texture.pixels[wide].max(axis=1).min() > 0
+    rim = wide & ~inside
+    near = texture.pixels.reshape(-1, 3)[nearest_inside(inside)[rim]].astype(int)
+    assert np.abs(texture.pixels[rim] - near).mean() < 5
+    assert 0 < texture.poisson_residual <= 1e-4
+    assert texture.poisson_size == SIZE // 2
+
+
+@pytest.mark.parametrize("thickness", [4, 9])
+def test_frames_of_glasses_stay_out(heads, thickness):
+    def glasses(pixels, mesh):
+        span = np.linalg.norm(mesh[33] - mesh[263])
+        for corners in ((33, 133), (263, 362)):
+            middle = mesh[list(corners)].mean(axis=0) + np.array([0, 0.04 * span])
+            low, high = middle - span * np.array([0.29, 0.2]), middle + span * np.array([0.29, 0.22])
+            cv2.rectangle(
+                pixels, low.astype(int).tolist(), high.astype(int).tolist(), (20, 20, 25), thickness
+            )
+        bridge = (mesh[133] + mesh[362]) / 2
+        cv2.line(
+            pixels,
+            (bridge - np.array([18, 0])).astype(int).tolist(),
+            (bridge + np.array([18, 0])).astype(int).tolist(),
+            (20, 20, 25),
+            thickness,
+        )
+        return pixels
+
+    def dark(texture):
+        layout = texel_layout(SIZE)
+        places = layout.on_surface(topology(1).apply(load_template().vertices))
+        # Below the eyes and on the bridge: no brows, no lashes.
+        cheek = (places[:, 1] < 9) & (places[:, 1] > -45) & (places[:, 2] > 60) & (np.abs(places[:, 0]) < 60)
+        pixels = texture.pixels[layout.rows, layout.columns][cheek].astype(float)
+        return (pixels.mean(axis=1) < 0.55 * np.median(pixels.mean(axis=1))).sum()
+
+    plain, with_frames = _made(_sitting(), heads), _made(_sitting(paint=glasses), heads)
+    pasted = _made(_sitting(paint=glasses), heads, method="paste")
+    assert dark(pasted) > dark(plain) + 250
+    assert dark(with_frames) < dark(plain) + 0.1 * (dark(pasted) - dark(plain))
+
+
+def test_what_covers_one_cheek_is_mirrored_from_the_other(heads):
+    def blob(pixels, mesh):
+        cv2.circle(pixels, mesh[425].astype(int).tolist(), 35, (40, 90, 220), -1)
+        return pixels
+
+    texture = _made(_sitting(paint=blob), heads)
+    pixels = texture.pixels[chart_mask(SIZE)].astype(int)
+    assert (pixels[:, 2] > pixels[:, 0] + 40).sum() == 0
+    assert texture.coverage.mirrored > 0.003
+
+
+def test_the_photos_hair_is_carried_on_over_the_scalp(heads):
+    sitting = _sitting(hair=True)
+    layout = texel_layout(SIZE)
+    back = (scalp_grid(SIZE)[layout.rows, layout.columns] > 0.9) & layout.main
+    places = layout.on_surface(topology(1).apply(load_template().vertices))
+    back &= places[:, 2] < -20
+    found = {mode: _made(sitting, heads, scalp=mode) for mode in ("photo", "stubble", "bald")}
+    colour = {mode: t.pixels[layout.rows, layout.columns][back].mean(axis=0) for mode, t in found.items()}
+    face = found["bald"].pixels[layout.rows, layout.columns][places[:, 2] > 90].mean(axis=0)
+    assert np.abs(colour["photo"] - HAIR).max() < 25
+    assert colour["photo"].mean() < colour["stubble"].mean() < colour["bald"].mean()
+    assert np.abs(colour["bald"] - face).max() < 45
+    # Strands, not a flat colour.
+    grey = found["photo"].pixels.astype(np.float32).mean(axis=2)
+    fine = (grey - cv2.GaussianBlur(grey, (0, 0), 2.0))[layout.rows, layout.columns][back]
+    assert fine.std() > 1.0
+
+
+@pytest.mark.parametrize("hair", [False, True])
+def test_background_is_no_hair_where_the_fit_is_too_large(heads, hair):
+    """The fitted skull reaches 8 mm beyond the photo's: what shows there is a loud background."""
+
+    def loud(pixels, mesh):
+        pixels[(pixels == 118).all(axis=2)] = [255, 0, 255]
+        return pixels
+
+    sitting = _sitting(paint=loud, hair=hair)
+    large = sitting.vertices.copy()
+    large[:, 1] *= 1 + 0.09 * np.clip((large[:, 1] - 30) / 60, 0, 1)
+    texture = _made(Sitting(sitting.photo, sitting.camera, large, large, sitting.mesh), heads)
+    pixels = texture.pixels[chart_mask(SIZE)].astype(int)
+    magenta = (pixels[:, 0] > pixels[:, 1] + 70) & (pixels[:, 2] > pixels[:, 1] + 70)
+    assert magenta.sum() == 0
+
+
+def test_paste_is_the_photo_on_an_unmatched_skin(heads):
+    texture = _made(_sitting(), heads, method="paste")
+    assert texture.poisson_size == 0
+    assert texture.coverage.mirrored == 0
+
+
+def test_a_photo_without_a_visible_face_gives_a_whole_texture(heads):
+    """A camera that looks at the back of the head."""
+    sitting = _sitting(180.0)
+    texture = _made(Sitting(sitting.photo, sitting.camera, sitting.vertices, sitting.neutral, None), heads)
+    assert texture.coverage.seen < 0.02
+    assert texture.pixels[chart_mask(SIZE)].max(axis=1).min() > 0
+
+
+def test_can_be_cancelled_inside(heads):
+    sitting = _sitting()
+    for last in (1, 4, 8, 16):
+        calls = iter(range(1, 1000))
+
+        def stop(calls=calls, last=last):
+            if next(calls) == last:
+                raise CancelledError("cancelled")
+
+        with pytest.raises(CancelledError):
+            make_texture(sitting, load_database(), heads, TextureOptions(SIZE), stop)
+
+
+def test_the_same_input_gives_the_same_texture(heads):
+    sitting = _sitting(hair=True)
+    one, other = _made(sitting, heads), _made(sitting, heads)
+    np.testing.assert_array_equal(one.pixels, other.pixels)
