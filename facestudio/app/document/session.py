@@ -7,7 +7,9 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from facestudio.app.document.document import Document
-from facestudio.app.worker.builder import Builder, Built, RunnerLike
+from facestudio.app.worker.builder import Builder, Built
+from facestudio.app.worker.maker import LocalMaker, RunnerLike
+from facestudio.app.worker.remote import ProcessMaker
 from facestudio.app.worker.report import ErrorReport
 from facestudio.pipeline.request import Request
 from facestudio.values import Head
@@ -19,7 +21,8 @@ class Session(QObject):
     """Asks for builds when the document changes, and takes in their results.
 
     A gesture asks for geometry alone, live. When it ends, geometry is asked for once more and then the
-    texture; steps that follow each other quickly (arrow keys) share one texture.
+    texture; steps that follow each other quickly (arrow keys) share one texture. Without `make_runner` the
+    pipeline runs in a process of its own.
     """
 
     figure_changed = Signal(object)
@@ -30,11 +33,14 @@ class Session(QObject):
     cancelled = Signal()
 
     def __init__(
-        self, document: Document, make_runner: Callable[[], RunnerLike], parent: QObject | None = None
+        self,
+        document: Document,
+        make_runner: Callable[[], RunnerLike] | None = None,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.document = document
-        self.builder = Builder(make_runner, self)
+        self.builder = Builder(ProcessMaker() if make_runner is None else LocalMaker(make_runner), self)
         self.texture_size = 2048
         self.posed = True
         self.figure: Any = None

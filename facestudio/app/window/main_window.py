@@ -44,7 +44,7 @@ from facestudio.app.window.outputs import Outputs
 from facestudio.app.window.status import BuildStatus
 from facestudio.app.window.welcome import WelcomePage, sample_photos
 from facestudio.app.window.wiring import connect_actions, update_actions
-from facestudio.app.worker.builder import RunnerLike, shipped_runner
+from facestudio.app.worker.maker import RunnerLike
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 
@@ -63,11 +63,11 @@ class MainWindow(QMainWindow):
     settings
         What is remembered between runs.
     make_runner
-        Makes the pipeline's runner, in the thread that will use it.
+        Makes the pipeline's runner, in the thread that will use it; None for the pipeline in its own process.
     """
 
     def __init__(
-        self, settings: Settings | None = None, make_runner: Callable[[], RunnerLike] = shipped_runner
+        self, settings: Settings | None = None, make_runner: Callable[[], RunnerLike] | None = None
     ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
