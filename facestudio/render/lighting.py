@@ -121,12 +121,16 @@ LOOKS: dict[Mode, Look] = {
     "clay": Look((0.52, 0.49, 0.45), scatter=0.15, shine=0.7, own_colour=False),
     "wireframe": Look((0.36, 0.38, 0.42), scatter=0.15, shine=0.0, own_colour=False),
     "normals": Look((1.0, 1.0, 1.0), scatter=0.0, shine=0.0, own_colour=False),
+    "unlit": Look((0.55, 0.34, 0.25), scatter=0.0, shine=0.0, own_colour=True),
+    "coverage": Look((0.52, 0.49, 0.45), scatter=0.15, shine=0.0, own_colour=True),
 }
 LIGHTINGS: dict[Mode, Lighting] = {
     "textured": STUDIO,
     "clay": SCULPTURE,
     "wireframe": SCULPTURE,
     "normals": FLAT,
+    "unlit": FLAT,
+    "coverage": STUDIO,
 }
 WIRE_COLOUR: Colour = (0.06, 0.07, 0.09)  # sRGB
 

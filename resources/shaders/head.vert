@@ -17,10 +17,12 @@ out vec2 v_surface;
 out vec3 v_colour;
 
 void main() {
-    v_position = a_position;
-    v_normal = a_normal;
+    vec3 position = a_position, normal = a_normal;
+    add_shapes(position, normal);        // shapes.glsl
+    v_position = position;
+    v_normal = normal;
     v_uv = vec2(a_uv.x, 1.0 - a_uv.y);   // row 0 of a texture is v = 1
     v_surface = a_surface;
     v_colour = a_colour;
-    gl_Position = u_projection * (u_view * vec4(a_position, 1.0));
+    gl_Position = u_projection * (u_view * vec4(position, 1.0));
 }

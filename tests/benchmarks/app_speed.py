@@ -104,7 +104,7 @@ def drag(window: Any, steps: int) -> dict[str, float]:
     none, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
     start = editor.place_of(30).toPoint()
     shown: list[int] = []
-    view.frameSwapped.connect(lambda: shown.append(view.figure_number))
+    view.painted.connect(shown.append)
     QTest.mousePress(editor, left, none, start)
     times: list[float] = []
     with Pauses() as pauses:
@@ -143,7 +143,7 @@ def orbit(window: Any, frames: int) -> dict[str, float]:
     view.setMaximumSize(1280, 960)
     wait(lambda: (view.width(), view.height()) == (1280, 960))
     swapped: list[int] = []
-    view.frameSwapped.connect(lambda: swapped.append(1))
+    view.painted.connect(swapped.append)
     for mode in ("textured", "clay", "wireframe"):
         view.set_mode(mode)
         wait(lambda: bool(swapped))
@@ -197,6 +197,7 @@ def main() -> int:
             window.close()
             return 1
         report["opening_longest_pause_ms"] = 1000 * pauses.longest
+        wait(lambda: window.viewer.view is not None or window.viewer.currentWidget() is window.viewer._placeholder)
         if window.viewer.view is None:
             report["opengl"] = "none"
         else:

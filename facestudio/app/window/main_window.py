@@ -85,7 +85,6 @@ class MainWindow(QMainWindow):
         self.editor = PhotoEditor(self.document)
         self.viewer = Viewer(self.tasks)
         self.outputs = Outputs(self, self.document, self.session, self.viewer, self.tasks, self.settings)
-        self.viewer.may_rest = lambda: not (self.session.busy or self.document.in_gesture)
         self.error_dialog: ErrorDialog | None = None
         self._build_centre()
         self._build_docks()
@@ -188,6 +187,7 @@ class MainWindow(QMainWindow):
         self.editor.menu_wanted.connect(self._editor_menu)
         self.points_panel.reach_changed.connect(self._set_reach)
         self.session.figure_changed.connect(self._figure_changed)
+        self.viewer.started.connect(self.refresh)
         self.session.progressed.connect(self.build_status.tell)
         self.session.busy_changed.connect(self._busy_changed)
         self.session.failed.connect(self._build_failed)
