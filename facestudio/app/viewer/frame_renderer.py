@@ -127,6 +127,7 @@ class FrameRenderer:
                 line_width=max(1.0, scale),
                 channels=channels,
                 clear=number == 0,
+                cull=True,  # the template is closed
             )
 
     def _upload(self, shot: Shot) -> None:

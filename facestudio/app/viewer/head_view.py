@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QResizeEvent, 
 from PySide6.QtWidgets import QWidget
 
 from facestudio.app.editor.painting import MOVED, confidence_colour
-from facestudio.app.viewer.orbit import Pose, camera_of, panned, zoomed_at
+from facestudio.app.viewer.orbit import Pose, panned, zoomed_at
 from facestudio.app.viewer.shot import Shot
 from facestudio.render.lighting import Lighting
 from facestudio.render.scene import VIEWS, Background, Framing, Marks, Mode, frame_mesh
@@ -231,7 +231,11 @@ class HeadView(QWidget):
             deltas = self._figure.head.expression_deltas[active]
             by = np.tensordot(self.weights[active], deltas.astype(np.float64), axes=1)
             template = load_template()
-            places = places + template.ibug68.points(template.vertices + by) - template.ibug68.points(template.vertices)
+            places = (
+                places
+                + template.ibug68.points(template.vertices + by)
+                - template.ibug68.points(template.vertices)
+            )
         self._marks = Marks(places.astype(np.float32), np.array(colours, dtype=np.float32))
 
     def _set_pose(self, pose: Pose) -> None:

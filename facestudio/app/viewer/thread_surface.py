@@ -1,5 +1,6 @@
 """Shows shots where OpenGL runs on the processor: drawn in a thread, so that the window always answers."""
 
+import itertools
 import threading
 import time
 from dataclasses import replace
@@ -86,7 +87,7 @@ class _Painter(QObject):
         whole = shot.camera((width * _FINER, height * _FINER))
         pixels = np.empty((height, width, 4), dtype=np.uint8)
         edges = [height * i // _STRIPS for i in range(_STRIPS + 1)]
-        for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+        for top, bottom in itertools.pairwise(edges):
             if bottom == top:
                 continue
             if self.wanted.is_set():
@@ -171,7 +172,7 @@ class _Painter(QObject):
 
         pixels = np.empty((size[1], size[0], 4), dtype=np.uint8)
         GL.glPixelStorei(GL.GL_PACK_ALIGNMENT, 4)
-        GL.glReadPixels(0, 0, *size, GL.GL_BGRA, GL.GL_UNSIGNED_INT_8_8_8_8_REV, pixels)
+        GL.glReadPixels(0, 0, *size, GL.GL_BGRA, GL.GL_UNSIGNED_BYTE, pixels)
         return cv2.flip(pixels, 0)  # OpenGL's first row is the lowest
 
 

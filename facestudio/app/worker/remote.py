@@ -1,5 +1,6 @@
 """The pipeline in a process of its own: it then shares neither Python's lock nor its pauses with the window."""
 
+import contextlib
 import multiprocessing
 from collections.abc import Callable
 from typing import Any
@@ -114,10 +115,8 @@ class ProcessMaker:
         """End the process, from any thread; a `make` that waits gives up within a moment."""
         self._closed = True
         if self._wire is not None:
-            try:
+            with contextlib.suppress(OSError):  # it is gone already
                 self._wire.send("close")
-            except OSError:  # it is gone already
-                pass
         if self._process is not None:
             self._process.join(_END_S)
         self._drop()

@@ -1,5 +1,6 @@
 """The pipeline's process: builds what it is asked for over a wire. No Qt, no OpenGL."""
 
+import contextlib
 import os
 import queue
 import signal
@@ -20,7 +21,9 @@ def serve(connection: Connection, make_maker: Any = LocalMaker) -> None:
     Messages in: ("make", number, request, posed), ("cancel", number), ("close",). Messages out: ("event", number,
     event), ("made", number, outcome, figure), ("cancelled", number), ("failed", number, report).
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal: the window decides
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all processes of a terminal: the window decides
     _Server(Wire(connection), make_maker()).run()
 
 
@@ -33,10 +36,8 @@ class _Server:
 
     def run(self) -> None:
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
-        try:
+        with contextlib.suppress(Exception):  # whatever it is, it is told when it is needed
             self._maker.warm_up()
-        except Exception:  # whatever it is, it is told when it is needed
-            pass
         while True:
             number, request, posed = self._jobs.get()
             try:

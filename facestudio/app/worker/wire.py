@@ -92,9 +92,7 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(
-        self, file: io.BytesIO, buffers: list[bytes], received: dict[str, tuple[int, Any]]
-    ) -> None:
+    def __init__(self, file: io.BytesIO, buffers: list[bytes], received: dict[str, tuple[int, Any]]) -> None:
         super().__init__(file, buffers=buffers)
         self._received = received
 
