@@ -1,6 +1,7 @@
 """Windows for the tests: private settings, an obedient runner, and a look at what is left behind."""
 
 import gc
+import multiprocessing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,7 @@ def make_window(
         window.deleteLater()
     windows.clear()
     _drain(qapp)
+    assert multiprocessing.active_children() == [], "processes left"
     left = [w for w in QApplication.topLevelWidgets() if id(w) not in before and isValid(w)]
     assert left == [], "widgets left"
     ticking = [t for t in gc.get_objects() if isinstance(t, QTimer) and isValid(t) and t.isActive()]
