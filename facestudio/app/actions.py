@@ -55,6 +55,15 @@ SPECS: dict[str, Spec] = {
     "textured": Spec("Textured", "T", "textured", "The head with its texture", True),
     "clay": Spec("Clay", "C", "clay", "The shape alone", True),
     "wireframe": Spec("Wireframe", "W", "wireframe", "The shape with its quads", True),
+    "unlit": Spec("Colour only", "U", "unlit", "The texture's own colours, without the view's light", True),
+    "normals": Spec("Normals", "N", "normals", "Which way the surface faces, as colours", True),
+    "coverage": Spec(
+        "Coverage", "V", "coverage", "Where the texture comes from: seen, mirrored or borrowed", True
+    ),
+    "compare": Spec(
+        "Beside the photo", "B", "compare", "See the head from the photo's camera, the photo beside it", True
+    ),
+    "anaglyph": Spec("Stereoscopic view", "A", "anaglyph", "For red and cyan glasses", True),
     "marks": Spec("Landmarks on the head", "K", "landmarks", "Show the landmarks on the head", True),
     "posed": Spec(
         "Expression of the photo", "X", "expression", "The photo's expression, or the neutral head", True
@@ -72,7 +81,10 @@ SPECS: dict[str, Spec] = {
     "dark": Spec("Dark", checkable=True),
 }
 VIEW_NAMES = ("front", "45-left", "left", "45-right", "right", "back")
-MODE_NAMES: tuple[Literal["textured", "clay", "wireframe"], ...] = ("textured", "clay", "wireframe")
+MODE_NAMES: tuple[Literal["textured", "clay", "wireframe", "unlit", "normals", "coverage"], ...] = (
+    *("textured", "clay", "wireframe"),
+    *("unlit", "normals", "coverage"),
+)
 THEME_NAMES = ("system", "light", "dark")
 
 

@@ -24,7 +24,7 @@ from facestudio.render.scene import HIDDEN_OPACITY, MARK_LIFT_MM, Background, Ma
 from facestudio.render.textures import Textures
 from facestudio.values import ByteArray, Float32Array, FloatArray, IntArray
 
-__all__ = ["GL", "HeadRenderer"]
+__all__ = ["GL", "HeadRenderer", "Program"]
 
 # Vertex attributes, as in head.vert.
 _POSITION, _NORMAL, _UV, _SURFACE, _COLOUR = range(5)

@@ -268,7 +268,7 @@ def test_red_and_cyan_see_from_different_places(view: HeadView) -> None:
 def test_seen_from_the_photo_the_head_covers_the_face(person: Person, view: HeadView) -> None:
     figure = person.window.session.figure
     width, height = figure.head.camera.image_size
-    view.set_photo_area((-0.5, -0.5, width - 0.5, height - 0.5))
+    view.compare(person.window.editor.picture, (-0.5, -0.5, width - 0.5, height - 0.5))
     size = (view.width(), view.height())
     camera = view.camera(size)
     scale = min(size[0] / width, size[1] / height)

@@ -100,7 +100,7 @@ def test_a_process_that_dies_is_told_and_replaced(maker: ProcessMaker, photo: Ph
     first = maker.pid
     timer = threading.Timer(0.3, os.kill, (first, signal.SIGTERM))
     timer.start()
-    with pytest.raises(RuntimeError, match="ended by itself.*F5"):
+    with pytest.raises(RuntimeError, match=r"ended by itself.*F5"):
         build(maker, Request(photo, database="slow"))
     timer.join()
     assert build(maker, Request(photo, texture_size=0))[1] is not None

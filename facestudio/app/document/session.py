@@ -116,7 +116,15 @@ class Session(QObject):
             return None
         # Points nobody touched are left to the pipeline, which then need not take them for given.
         landmarks = state.landmarks if state.edited else None
-        return Request(photo, face=state.face, landmarks=landmarks, texture_size=texture_size)
+        return Request(
+            photo,
+            face=state.face,
+            landmarks=landmarks,
+            texture_size=texture_size,
+            focal_px=state.focal_px,
+            excluded_heads=state.excluded,
+            head_weights=state.head_weights,
+        )
 
     def _submit(self, texture_size: int, *, live: bool) -> None:
         request = self._request(texture_size)

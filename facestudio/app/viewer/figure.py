@@ -142,25 +142,23 @@ def expression_shapes(deltas: Float32Array) -> tuple[Float32Array, Float32Array]
     Parameters
     ----------
     deltas
-        (52, V, 3) float32 mm: of a head. The normals' changes are those of the template's own neutral head, near
-        enough for any: a head differs from it far less than an expression does from none.
+        (52, V, 3) float32 mm: of a head. The normals' changes are those of the template, near enough for any: a head
+        differs from it far less than an expression does from none.
     """
-    if _shapes and _shapes[0][0] is deltas:
-        return _shapes[0][1]
+    level = topology(VIEW_LEVEL)
+    count = len(deltas)
+    side_by_side = np.asarray(deltas, dtype=np.float32).transpose(1, 0, 2).reshape(-1, 3 * count)
+    fine = level.matrix.astype(np.float32)[level.render_vertices] @ side_by_side
+    return fine.reshape(-1, count, 3).transpose(1, 0, 2), _bent_normals()
+
+
+@cache
+def _bent_normals() -> Float32Array:
+    """Return how each of the template's expressions changes its normals, (52, R, 3) float32."""
     template, level = load_template(), topology(VIEW_LEVEL)
-    rows = level.render_vertices
     rest = vertex_normals(level.apply(template.vertices), level.quads)
-    movements = np.empty((len(deltas), len(rows), 3), dtype=np.float32)
-    normals = np.empty_like(movements)
-    for number, delta in enumerate(deltas):
-        fine = level.apply(delta.astype(np.float64))
-        movements[number] = fine[rows]
-        bent = vertex_normals(level.apply(template.vertices + delta), level.quads)
-        normals[number] = (bent - rest)[rows]
-    found = read_only(movements, np.float32), read_only(normals, np.float32)
-    _shapes[:] = [(deltas, found)]
-    return found
-
-
-# Of the last head asked for: usually all heads share the template's own.
-_shapes: list[tuple[Float32Array, tuple[Float32Array, Float32Array]]] = []
+    changes = [
+        vertex_normals(level.apply(template.vertices + delta), level.quads) - rest
+        for delta in template.expression_deltas
+    ]
+    return read_only(np.stack(changes)[:, level.render_vertices], np.float32)

@@ -8,8 +8,11 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QResizeEvent, 
 from PySide6.QtWidgets import QWidget
 
 from facestudio.app.editor.painting import MOVED, confidence_colour
+from facestudio.app.editor.picture import Picture
+from facestudio.app.viewer.legend import CoverageLegend
 from facestudio.app.viewer.orbit import Pose, panned, zoomed_at
 from facestudio.app.viewer.shot import Shot
+from facestudio.app.viewer.wipe import PhotoWipe
 from facestudio.render.lighting import Lighting
 from facestudio.render.scene import VIEWS, Background, Framing, Marks, Mode, frame_mesh
 from facestudio.values import Camera, FloatArray
@@ -73,6 +76,8 @@ class HeadView(QWidget):
         surface.setParent(self)
         surface.shown.connect(self.painted)
         surface.failed.connect(self.failed)
+        self.wipe = PhotoWipe(self)
+        self.legend = CoverageLegend(self)
         self.mode: Mode = "textured"
         self.show_marks = False
         self.lighting: Lighting | None = None
@@ -105,11 +110,13 @@ class HeadView(QWidget):
         if self._framing is None:
             self.reframe()
         self._mark()
+        self._tell_legend()
         self._touch()
 
     def set_mode(self, mode: Mode) -> None:
         """Show the surface textured, as clay, with its quads, and so on."""
         self.mode = mode
+        self._tell_legend()
         self._touch()
 
     def set_lighting(self, lighting: Lighting | None) -> None:
@@ -128,9 +135,14 @@ class HeadView(QWidget):
         self._mark()
         self._touch()
 
-    def set_photo_area(self, area: tuple[float, float, float, float] | None) -> None:
-        """Look from the photo's camera at this area of the photo; None to look from anywhere."""
+    def compare(self, picture: Picture | None, area: tuple[float, float, float, float] | None) -> None:
+        """Look from the photo's camera at this area of the photo, which lies beside; None to look from anywhere."""
         self.photo_area = area
+        if picture is None or area is None:
+            self.wipe.hide()
+        else:
+            self.wipe.setGeometry(self.rect())
+            self.wipe.lay(picture, area)
         self._touch()
 
     def set_show_marks(self, on: bool) -> None:
@@ -213,6 +225,10 @@ class HeadView(QWidget):
         self._glide.stop()
         self.surface.close_surface()
 
+    def _tell_legend(self) -> None:
+        texture = None if self._figure is None else self._figure.head.texture
+        self.legend.tell(None if self.mode != "coverage" or texture is None else texture.coverage)
+
     def _mark(self) -> None:
         self._marks = None
         if self._figure is None or not self.show_marks:
@@ -257,6 +273,8 @@ class HeadView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the head fitted."""
         self.surface.setGeometry(self.rect())
+        self.wipe.setGeometry(self.rect())
+        self.legend.place()
         self.reframe()
 
     # Pointer and keys

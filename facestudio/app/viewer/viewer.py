@@ -172,6 +172,11 @@ class Viewer(QStackedWidget):
         if self.view is not None:
             self.view.show_view(name)
 
+    def compare(self, picture: Any, area: "tuple[float, float, float, float] | None") -> None:
+        """Lay the photo's area beside the head, seen from the photo's camera; None for the view as it was."""
+        if self.view is not None:
+            self.view.compare(picture, area)
+
     def set_lighting(self, lighting: "Lighting | None") -> None:
         """Light the head so; None for the mode's own light."""
         self.lighting = lighting

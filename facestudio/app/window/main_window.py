@@ -13,30 +13,27 @@ from PySide6.QtGui import (
     QGuiApplication,
 )
 from PySide6.QtWidgets import (
-    QDockWidget,
     QFileDialog,
     QLabel,
     QMainWindow,
     QMenu,
-    QScrollArea,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from facestudio.app.actions import Actions
+from facestudio.app.actions import MODE_NAMES, Actions
 from facestudio.app.appearance.icons import app_icon
 from facestudio.app.appearance.theme import Appearance
 from facestudio.app.dialogs.error_dialog import ErrorDialog
 from facestudio.app.document.document import Document
 from facestudio.app.document.session import Session
 from facestudio.app.editor.photo_editor import PhotoEditor
-from facestudio.app.panels.head_panel import HeadPanel
 from facestudio.app.panels.pane import Pane
-from facestudio.app.panels.points_panel import PointsPanel
 from facestudio.app.settings import Settings
 from facestudio.app.viewer.viewer import Viewer
+from facestudio.app.window.docks import Docks
 from facestudio.app.window.menus import Menus
 from facestudio.app.window.notice import Notice, missing_runtime
 from facestudio.app.window.opening import Opened, Opener, can_take
@@ -48,7 +45,7 @@ from facestudio.app.worker.maker import RunnerLike
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 
-_LAYOUT_VERSION = 1
+_LAYOUT_VERSION = 2
 _FILTER = "Photos (*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm);;All files (*)"
 
 # Builders whose thread did not end in time: kept alive, since a thread's owner may not die before it.
@@ -87,7 +84,9 @@ class MainWindow(QMainWindow):
         self.outputs = Outputs(self, self.document, self.session, self.viewer, self.tasks, self.settings)
         self.error_dialog: ErrorDialog | None = None
         self._build_centre()
-        self._build_docks()
+        self.panels = Docks(self)
+        self.docks = self.panels.all
+        self.points_panel, self.head_panel = self.panels.points, self.panels.head
         self.menus = Menus(
             self,
             self.actions_,
@@ -118,7 +117,7 @@ class MainWindow(QMainWindow):
         )
         viewer = Pane(
             "Head",
-            [a["textured"], a["clay"], a["wireframe"], None, a["marks"], a["posed"]],
+            [*(a[name] for name in MODE_NAMES), None, *(a[name] for name in ("marks", "posed", "compare"))],
             [a[name] for name in ("front", "45-left", "left", "45-right", "right", "back")],
             self.viewer,
         )
@@ -141,32 +140,6 @@ class MainWindow(QMainWindow):
         column.addWidget(self.pages, 1)
         self.setCentralWidget(centre)
 
-    def _build_docks(self) -> None:
-        self.points_panel = PointsPanel(self.document, self.actions_)
-        self.head_panel = HeadPanel()
-        self.docks: list[QDockWidget] = []
-        for title, name, panel in (
-            ("Points", "pointsDock", self.points_panel),
-            ("Head", "headDock", self.head_panel),
-        ):
-            dock = QDockWidget(title, self)
-            dock.setObjectName(name)
-            area = QScrollArea()
-            area.setWidgetResizable(True)
-            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-            area.setMinimumWidth(232)
-            area.setWidget(panel)
-            dock.setWidget(area)
-            self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-            self.docks.append(dock)
-        self.tabifyDockWidget(*self.docks)
-        self.docks[0].raise_()
-        self.setDockOptions(
-            QMainWindow.DockOption.AllowNestedDocks
-            | QMainWindow.DockOption.AllowTabbedDocks
-            | QMainWindow.DockOption.AnimatedDocks
-        )
-
     def _build_status(self) -> None:
         self.message = QLabel("Ready")
         self.message.setContentsMargins(10, 0, 0, 0)
@@ -187,7 +160,7 @@ class MainWindow(QMainWindow):
         self.editor.menu_wanted.connect(self._editor_menu)
         self.points_panel.reach_changed.connect(self._set_reach)
         self.session.figure_changed.connect(self._figure_changed)
-        self.viewer.started.connect(self.refresh)
+        self.viewer.started.connect(self._view_started)
         self.session.progressed.connect(self.build_status.tell)
         self.session.busy_changed.connect(self._busy_changed)
         self.session.failed.connect(self._build_failed)
@@ -248,8 +221,14 @@ class MainWindow(QMainWindow):
     def _figure_changed(self, figure: Any) -> None:
         self.viewer.set_figure(figure)
         self.editor.set_wires(None if figure is None else figure.wires)
-        if not self.document.in_gesture:  # each repaint of the window takes time from the head that follows
-            self.head_panel.show_head(None if figure is None else figure.head, self.session.notes)
+        if self.document.in_gesture:  # each repaint of the window takes time from the head that follows
+            self.panels.follow(figure)
+        else:
+            self.panels.show_figure(figure)
+        self.refresh()
+
+    def _view_started(self) -> None:
+        self.panels.show_expression()
         self.refresh()
 
     def _busy_changed(self) -> None:
@@ -331,9 +310,7 @@ class MainWindow(QMainWindow):
         if on and not showing:
             state = self.settings.layout("docks")
             if state is None or not self.restoreState(state, _LAYOUT_VERSION):
-                for dock in self.docks:
-                    dock.show()
-                self.docks[0].raise_()
+                self.panels.arrange()
             self.menus.toolbar.show()
         if not on:
             for dock in self.docks:

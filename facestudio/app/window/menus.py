@@ -15,7 +15,7 @@ _EDIT = (
 )
 _VIEW = (
     *("fit_face", "fit_photo", "zoom_in", "zoom_out", "", "points", "mesh", ""),
-    *(*MODE_NAMES, "", "marks", "posed", "", *VIEW_NAMES, "", "panels", "theme"),
+    *(*MODE_NAMES, "", "compare", "anaglyph", "marks", "posed", "", *VIEW_NAMES, "", "panels", "theme"),
 )
 _TOOLBAR = (
     "open",

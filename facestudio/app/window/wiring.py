@@ -19,6 +19,7 @@ _NEED_POINTS = (
     *("reset_points", "reset_part", "reset_all", "select_part"),
 )
 _NEED_HEAD = ("mesh", "screenshot", "export", "posed", "marks", *MODE_NAMES, *VIEW_NAMES)
+_NEED_VIEW = (*VIEW_NAMES, "compare", "anaglyph")
 
 
 def connect_actions(window: "MainWindow") -> None:
@@ -54,11 +55,13 @@ def connect_actions(window: "MainWindow") -> None:
     a["points"].toggled.connect(editor.set_show_points)
     a["mesh"].toggled.connect(editor.set_show_mesh)
     a["marks"].toggled.connect(viewer.set_show_marks)
+    a["compare"].toggled.connect(window.panels.compare)
+    a["anaglyph"].toggled.connect(viewer.set_anaglyph)
     a["posed"].toggled.connect(session.set_posed)
     for shown in MODE_NAMES:
         a[shown].triggered.connect(partial(_show_mode, viewer, shown))
     for name in VIEW_NAMES:
-        a[name].triggered.connect(lambda checked=False, view=name: viewer.show_view(view))
+        a[name].triggered.connect(lambda checked=False, view=name: _show_view(window, view))
     a[window.appearance.choice].setChecked(True)
     for name in THEME_NAMES:
         a[name].triggered.connect(lambda checked=False, choice=name: _choose_theme(window, choice))
@@ -68,6 +71,7 @@ def connect_actions(window: "MainWindow") -> None:
         document.landmarks_changed,
         document.selection_changed,
         document.photo_changed,
+        document.choices_changed,
     ):
         # A method of the window, not a function: Qt drops it when the window goes.
         signal.connect(window.refresh)
@@ -81,7 +85,7 @@ def update_actions(window: "MainWindow") -> None:
     a.enable(_NEED_PHOTO, document.photo is not None)
     a.enable(_NEED_POINTS, landmarks is not None)
     a.enable(_NEED_HEAD, session.head is not None)
-    a.enable(VIEW_NAMES, session.head is not None and window.viewer.view is not None)
+    a.enable(_NEED_VIEW, session.head is not None and window.viewer.view is not None)
     a["undo"].setEnabled(stack.canUndo() and quiet)
     a["redo"].setEnabled(stack.canRedo() and quiet)
     a["undo"].setText(f"Undo {_lower(stack.undoText())}".strip())
@@ -126,6 +130,11 @@ def _set_option(window: "MainWindow", name: str, on: bool) -> None:
 def _choose_theme(window: "MainWindow", choice: str) -> None:
     window.settings.theme = choice
     window.appearance.choose(choice)
+
+
+def _show_view(window: "MainWindow", name: str) -> None:
+    window.actions_["compare"].setChecked(False)
+    window.viewer.show_view(name)
 
 
 def _show_mode(viewer: "Viewer", mode: "Mode", checked: bool = False) -> None:
