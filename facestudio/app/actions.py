@@ -22,7 +22,9 @@ class Spec:
 
 
 SPECS: dict[str, Spec] = {
-    "open": Spec("Open photo…", "Ctrl+O", "open", "Open a photo"),
+    "open": Spec("Open…", "Ctrl+O", "open", "Open a photo or a project"),
+    "save": Spec("Save project", "Ctrl+S", "save", "Save the photo with all that was decided about it"),
+    "save_as": Spec("Save project as…", "Ctrl+Alt+S", "save", "Save the project as another file"),
     "paste": Spec("Paste photo", "Ctrl+V", "paste", "Open the picture or the file in the clipboard"),
     "close_photo": Spec("Close photo", "Ctrl+W", "close", "Back to the welcome page"),
     "export": Spec("Export…", "Ctrl+E", "export", "Write the head as OBJ or GLB"),

@@ -54,6 +54,8 @@ def open_window(
     QTimer.singleShot(0, window.session.builder.warm_up)
     if argument is not None:
         window.open_path(Path(argument))
+    else:
+        window.projects.offer_recovery()
     return window
 
 

@@ -68,6 +68,7 @@ def make_window(
     def make(argument: Path | None = None, **options: Any) -> MainWindow:
         options.setdefault("make_runner", lambda: runner)
         window = open_window(None if argument is None else str(argument), settings=settings, **options)
+        window.projects.prompts = False  # tests of the questions ask for them
         window.resize(1180, 760)
         windows.append(window)
         qtbot.waitExposed(window)
@@ -77,6 +78,7 @@ def make_window(
     yield make
     threads = []
     for window in windows:
+        window.projects.prompts = False
         window.close()
         threads.append(window.session.builder._thread)
         assert threads[-1].isFinished()

@@ -132,13 +132,13 @@ class Document(QObject):
         """Whether points are being moved right now."""
         return self._before is not None
 
-    def set_photo(self, photo: Photo | None) -> None:
-        """Start anew with a photo; steps made before are forgotten."""
+    def set_photo(self, photo: Photo | None, state: EditState | None = None) -> None:
+        """Start anew with a photo, and with what was decided about it; steps made before are forgotten."""
         self._end_gesture()
         self.undo_stack.clear()
         self.photo = photo
         self.faces = ()
-        self.state = EditState()
+        self.state = state or EditState()
         self.select(frozenset())
         self.photo_changed.emit()
         self.faces_changed.emit()

@@ -139,7 +139,7 @@ class ExpressionPanel(QWidget):
         label, value, slider = QLabel(readable(name)), QLabel("0"), QSlider(Qt.Orientation.Horizontal)
         label.setToolTip(name)
         slider.setRange(0, 100)
-        slider.setMinimumWidth(60)
+        slider.setMinimumSize(60, 18)
         slider.setAccessibleName(readable(name))
         value.setMinimumWidth(24)
         value.setObjectName("muted")

@@ -38,6 +38,7 @@ from facestudio.app.window.menus import Menus
 from facestudio.app.window.notice import Notice, missing_runtime
 from facestudio.app.window.opening import Opened, Opener, can_take
 from facestudio.app.window.outputs import Outputs
+from facestudio.app.window.projects import Projects, state_of
 from facestudio.app.window.status import BuildStatus
 from facestudio.app.window.welcome import WelcomePage, sample_photos
 from facestudio.app.window.wiring import connect_actions, update_actions
@@ -46,7 +47,10 @@ from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 
 _LAYOUT_VERSION = 2
-_FILTER = "Photos (*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm);;All files (*)"
+_FILTER = (
+    "Photos and projects (*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm *.facestudio)"
+    ";;All files (*)"
+)
 
 # Builders whose thread did not end in time: kept alive, since a thread's owner may not die before it.
 _unfinished: list[Session] = []
@@ -82,6 +86,7 @@ class MainWindow(QMainWindow):
         self.editor = PhotoEditor(self.document)
         self.viewer = Viewer(self.tasks)
         self.outputs = Outputs(self, self.document, self.session, self.viewer, self.tasks, self.settings)
+        self.projects = Projects(self)
         self.error_dialog: ErrorDialog | None = None
         self._build_centre()
         self.panels = Docks(self)
@@ -189,20 +194,29 @@ class MainWindow(QMainWindow):
 
     def close_photo(self) -> None:
         """Go back to the welcome page."""
+        self.projects.when_saved(self._close_photo)
+
+    def _close_photo(self) -> None:
         self.opener.forget()
         self.document.set_photo(None)
+        self.projects.opened(None)
         self._show_workspace(False)
 
     def _opening(self, name: str) -> None:
         self.message.setText(f"Opening {name}…")
 
     def _opened(self, opened: Opened) -> None:
-        if opened.photo.path is not None:
-            self.settings.add_recent(opened.photo.path)
+        self.projects.when_saved(lambda: self._take(opened))
+
+    def _take(self, opened: Opened) -> None:
+        recent = opened.file or opened.photo.path
+        if recent is not None and not self.projects.is_autosave(recent):
+            self.settings.add_recent(recent)
         self._show_workspace(True)
         self.viewer.start()
         self.viewer.set_waiting_text("Building the head", "The shape comes first, then its texture.")
-        self.document.set_photo(opened.photo)
+        self.document.set_photo(opened.photo, state_of(opened.project))
+        self.projects.opened(opened)
         self.editor.set_picture(opened.picture)
         self.editor.setFocus()
         width, height = opened.photo.size
@@ -348,7 +362,10 @@ class MainWindow(QMainWindow):
         self.opener.open_mime(event.mimeData(), "dropped")
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Remember the layout, stop what runs, give the context back."""
+        """Ask about what is not saved; remember the layout, stop what runs, give everything back."""
+        if not self.projects.may_close(self.close):
+            event.ignore()
+            return
         if self.pages.currentWidget() is self.splitter:
             self.settings.set_layout("docks", self.saveState(_LAYOUT_VERSION))
         self.settings.set_layout("window", self.saveGeometry())
@@ -356,6 +373,7 @@ class MainWindow(QMainWindow):
         self.settings.save()
         self.hide()
         self.tasks.close()
+        self.projects.close()  # after a copy that was being written
         if not self.session.close():
             self.session.setParent(None)
             _unfinished.append(self.session)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from facestudio.app.window.main_window import MainWindow
     from facestudio.render.scene import Mode
 
-_NEED_PHOTO = ("close_photo", "rebuild", "fit_photo", "zoom_in", "zoom_out")
+_NEED_PHOTO = ("save", "save_as", "close_photo", "rebuild", "fit_photo", "zoom_in", "zoom_out")
 _NEED_POINTS = (
     *("fit_face", "select_all", "points", "whole_part", "soft", "mirror"),
     *("reset_points", "reset_part", "reset_all", "select_part"),
@@ -29,6 +29,8 @@ def connect_actions(window: "MainWindow") -> None:
     for name, do in {
         "open": window.ask_for_photo,
         "paste": window.paste,
+        "save": window.projects.save,
+        "save_as": window.projects.save_as,
         "close_photo": window.close_photo,
         "export": window.outputs.open_export,
         "screenshot": window.outputs.open_screenshot,
@@ -100,7 +102,8 @@ def update_actions(window: "MainWindow") -> None:
     a["select_part"].setEnabled(bool(chosen))
     a["cancel"].setEnabled(session.busy)
     if document.photo is not None:
-        window.setWindowTitle(f"{document.photo.name} - facestudio")
+        window.setWindowTitle(f"{window.projects.name}[*] - facestudio")
+    window.setWindowModified(window.projects.dirty)
 
 
 def _lower(text: str) -> str:
