@@ -14,7 +14,7 @@ import numpy as np
 
 from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import UnreadableInputError, WriteError
-from facestudio.pipeline.request import Request
+from facestudio.pipeline.request import METHODS, Request
 from facestudio.values import Landmarks, Photo
 
 SUFFIX = ".facestudio"
@@ -52,17 +52,19 @@ class Project:
     focal_px: float | None = None
     expression: tuple[float, ...] | None = None
 
-    def request(self, **others: Any) -> Request:
-        """Return what to reconstruct; `others` are further fields of Request."""
+    def request(self, *, texture_size: int = 2048, method: str = METHODS[0]) -> Request:
+        """Return what to reconstruct; points that nobody moved are left to the pipeline."""
         edited = self.landmarks is not None and bool(self.landmarks.moved.any())
         return Request(
             self.photo,
             face=self.face,
             landmarks=self.landmarks if edited else None,
+            database=self.database,
             excluded_heads=self.excluded,
             head_weights=self.head_weights,
+            texture_size=texture_size,
+            method=method,
             focal_px=self.focal_px,
-            **{"database": self.database, **others},
         )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from facestudio.render.gl_program import GL, Program
+from facestudio.render.gl_textures import Textures
 from facestudio.render.lighting import (
     DEEPEST,
     HOLLOW,
@@ -19,9 +21,7 @@ from facestudio.render.lighting import (
     Lighting,
     light_directions,
 )
-from facestudio.render.program import GL, Program
 from facestudio.render.scene import HIDDEN_OPACITY, MARK_LIFT_MM, Background, Marks, Mode, RenderMesh
-from facestudio.render.textures import Textures
 from facestudio.values import ByteArray, Float32Array, FloatArray, IntArray
 
 __all__ = ["GL", "HeadRenderer", "Program"]

@@ -148,7 +148,7 @@ def expression_shapes(deltas: Float32Array) -> tuple[Float32Array, Float32Array]
     level = topology(VIEW_LEVEL)
     count = len(deltas)
     side_by_side = np.asarray(deltas, dtype=np.float32).transpose(1, 0, 2).reshape(-1, 3 * count)
-    fine = level.matrix.astype(np.float32)[level.render_vertices] @ side_by_side
+    fine = np.asarray(level.matrix.astype(np.float32) @ side_by_side)[level.render_vertices]
     return fine.reshape(-1, count, 3).transpose(1, 0, 2), _bent_normals()
 
 

@@ -245,7 +245,7 @@ class HeadView(QWidget):
         active = np.flatnonzero(self.weights)
         if len(active):
             deltas = self._figure.head.expression_deltas[active]
-            by = np.tensordot(self.weights[active], deltas.astype(np.float64), axes=1)
+            by: FloatArray = np.einsum("k,kvc->vc", self.weights[active], deltas.astype(np.float64))
             template = load_template()
             places = (
                 places

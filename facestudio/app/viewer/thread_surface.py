@@ -116,16 +116,15 @@ class _Painter(QObject):
     def _picture(self, shot: Shot, camera: Any, scale: float, *, coarse: bool) -> Any:
         """Return (H, W, 4) uint8 BGRA, or None if OpenGL fails."""
         try:
-            if self._renderer is None:
-                self._start()
+            renderer: Any = self._renderer or self._start()
             framebuffer = self._framebuffer(camera.image_size)
-            self._renderer.draw(shot, camera, framebuffer, scale=scale, coarse=coarse)
+            renderer.draw(shot, camera, framebuffer, scale=scale, coarse=coarse)
             return self._read(camera.image_size)
         except Exception as error:  # a driver may fail in any way; the placeholder then takes over
             self.failed.emit(str(error) or type(error).__name__)
             return None
 
-    def _start(self) -> None:
+    def _start(self) -> Any:
         from facestudio.app.viewer.frame_renderer import FrameRenderer
         from facestudio.render.egl import EglContext
 
@@ -133,6 +132,7 @@ class _Painter(QObject):
         self._context.enter()
         self._renderer = FrameRenderer()
         self._renderer.initialise()
+        return self._renderer
 
     def _framebuffer(self, size: tuple[int, int]) -> int:
         from facestudio.render.gl import GL

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.render.program import GL
+from facestudio.render.gl_program import GL
 from facestudio.values import ByteArray, Float32Array
 
 # As in resources/shaders/shapes.glsl.
