@@ -184,6 +184,7 @@ def main() -> int:
                 shots.set_up(theme, size)
                 shots.editing(theme, size)
         finally:
+            window.projects.prompts = False
             window.close()
     return 0
 

@@ -69,7 +69,7 @@ def make_window(
         options.setdefault("make_runner", lambda: runner)
         window = open_window(None if argument is None else str(argument), settings=settings, **options)
         window.projects.prompts = False  # tests of the questions ask for them
-        window.resize(1180, 760)
+        window.resize(1280, 800)
         windows.append(window)
         qtbot.waitExposed(window)
         window.activateWindow()

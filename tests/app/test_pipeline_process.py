@@ -16,6 +16,7 @@ from makers import peculiar
 
 from facestudio.app.worker.maker import LocalMaker
 from facestudio.app.worker.remote import ProcessMaker, ReportedError
+from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import CancelledError
 from facestudio.pipeline.request import CancelToken, Event, Request
 from facestudio.template.model import load_template
@@ -92,7 +93,7 @@ def test_a_stage_is_cancelled_and_the_next_build_works(maker: ProcessMaker, phot
     with pytest.raises(CancelledError):
         build(maker, Request(photo, database="slow"), token)
     timer.join()
-    assert build(maker, Request(photo, texture_size=0))[0].head.database == "starter"
+    assert build(maker, Request(photo, texture_size=0))[0].head.database == DEFAULT_DATABASE
 
 
 def test_a_process_that_dies_is_told_and_replaced(maker: ProcessMaker, photo: Photo) -> None:

@@ -6,6 +6,7 @@ first paint      from the start of a new process to the first painted window, th
 geometry         from opening the bundled photo to the head on the screen
 drag             from a pointer event to the painted frame that shows the head of that position, p50 and p95
 orbit            frames a second of the 3D view at 1280x960 while it turns, shown in the window
+expression       the same while a smile and a blink come and go
 longest pause    the longest time the window did not answer in each of these
 """
 
@@ -154,6 +155,18 @@ def orbit(window: Any, frames: int) -> dict[str, float]:
             while not swapped:
                 QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
         result[f"orbit_{mode}_fps"] = frames / (time.perf_counter() - begin)
+    from facestudio.app.panels.expression_panel import moving
+
+    view.set_mode("textured")
+    view.set_weights(moving(500))
+    wait(lambda: view.is_current)
+    begin = time.perf_counter()
+    for step in range(frames):
+        swapped.clear()
+        view.set_weights(moving(500 + 50 * step))
+        while not swapped:
+            QApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
+    result["expression_fps"] = frames / (time.perf_counter() - begin)
     return result
 
 
@@ -210,6 +223,7 @@ def main() -> int:
             wait(lambda: window.session.complete)
             report.update(orbit(window, 60))
         window.viewer.close_view()
+        window.projects.prompts = False
         window.close()
     if args.json:
         print(json.dumps(report, indent=2))

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from facestudio.app.actions import MODE_NAMES, Actions
+from facestudio.app.actions import Actions
 from facestudio.app.appearance.icons import app_icon
 from facestudio.app.appearance.theme import Appearance
 from facestudio.app.dialogs.error_dialog import ErrorDialog
@@ -120,9 +120,15 @@ class MainWindow(QMainWindow):
         editor = Pane(
             "Photo", [a["points"], a["mesh"]], [a["fit_face"], a["fit_photo"]], self.editor, self.zoom_label
         )
+        more = QMenu("More", self)
+        for name in ("unlit", "normals", "coverage", "", "marks", "anaglyph"):
+            if name:
+                more.addAction(a[name])
+            else:
+                more.addSeparator()
         viewer = Pane(
             "Head",
-            [*(a[name] for name in MODE_NAMES), None, *(a[name] for name in ("marks", "posed", "compare"))],
+            [a["textured"], a["clay"], a["wireframe"], more, None, a["posed"], a["compare"]],
             [a[name] for name in ("front", "45-left", "left", "45-right", "right", "back")],
             self.viewer,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog, QMessageBox
+from shiboken6 import isValid
 
 from facestudio.app.dialogs.form import documents_folder
 from facestudio.app.document.document import EditState
@@ -255,7 +256,12 @@ class Projects(QObject):
         return user_autosaves() / f"{os.getpid()}-{id(self):x}{SUFFIX}"
 
     def _changed(self) -> None:
-        if not self._closed and self.dirty and not self._timer.isActive():
+        if (
+            not self._closed
+            and isValid(self._window.document.undo_stack)
+            and self.dirty
+            and not self._timer.isActive()
+        ):
             self._timer.start()
 
     def autosave(self) -> None:
