@@ -52,3 +52,8 @@ def user_data() -> Path:
 def user_log() -> Path:
     """Return the folder that error reports go to (not created here)."""
     return Path(platformdirs.user_log_dir("facestudio", appauthor=False))
+
+
+def user_autosaves() -> Path:
+    """Return the folder of the app's autosaved projects (not created here)."""
+    return Path(platformdirs.user_state_dir("facestudio", appauthor=False)) / "autosave"

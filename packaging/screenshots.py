@@ -51,7 +51,7 @@ class Photographer:
 
     def shoot(self, name: str, theme: str, size: tuple[int, int]) -> None:
         view = self.window.viewer.view
-        if view is not None and view.isVisible() and view._software:
+        if view is not None and view.isVisible():
             wait(lambda: view.is_smooth, 30)
         rest(0.1)
         file = self.output / f"{name}-{theme}-{size[0]}x{size[1]}.png"
@@ -106,6 +106,36 @@ class Photographer:
         window.docks[0].raise_()
         rest(0.6)
 
+    def panels(self, theme: str, size: tuple[int, int]) -> None:
+        """The other modes and docks: coverage, normals, colour only; similar heads, expression, lens and compare."""
+        window, a = self.window, self.window.actions_
+        points, head, heads, expression, camera = window.docks
+        for mode, dock in (("coverage", heads), ("normals", camera), ("unlit", head)):
+            a[mode].trigger()
+            dock.raise_()
+            rest(0.5)
+            wait(lambda: not window.tasks.busy)
+            self.shoot(f"mode-{mode}", theme, size)
+        a["textured"].trigger()
+        expression.raise_()
+        window.panels.expression.presets["Smile"].click()
+        rest(0.3)
+        self.shoot("expression", theme, size)
+        window.document.undo()
+        camera.raise_()
+        a["compare"].setChecked(True)
+        rest(0.3)
+        self.shoot("compare", theme, size)
+        a["compare"].setChecked(False)
+        a["anaglyph"].setChecked(True)
+        window.viewer.show_view("45-left")
+        rest(0.6)
+        self.shoot("anaglyph", theme, size)
+        a["anaglyph"].setChecked(False)
+        window.viewer.show_view("front")
+        points.raise_()
+        rest(0.6)
+
     def set_up(self, theme: str, size: tuple[int, int]) -> None:
         self.window.actions_[theme].trigger()
         self.window.resize(*size)
@@ -121,6 +151,7 @@ def main() -> int:
     )
     parser.add_argument("--output", type=Path, default=Path("out/screenshots"))
     parser.add_argument("--photo", type=Path, help="another photo than the first sample")
+    parser.add_argument("--style", type=int, choices=range(4), help="only one of the four styles")
     args = parser.parse_args()
     from PySide6.QtCore import QSettings
 
@@ -133,6 +164,8 @@ def main() -> int:
         try:
             shots = Photographer(window, args.output)
             styles = [(theme, size) for theme in THEMES for size in SIZES]
+            if args.style is not None:
+                styles = styles[args.style :][:1]
             for theme, size in styles:
                 shots.set_up(theme, size)
                 shots.welcome(theme, size)
@@ -146,10 +179,12 @@ def main() -> int:
             for theme, size in styles:
                 shots.set_up(theme, size)
                 shots.result(theme, size)
+                shots.panels(theme, size)
             for theme, size in styles:
                 shots.set_up(theme, size)
                 shots.editing(theme, size)
         finally:
+            window.projects.prompts = False
             window.close()
     return 0
 

@@ -22,7 +22,9 @@ class Spec:
 
 
 SPECS: dict[str, Spec] = {
-    "open": Spec("Open photo…", "Ctrl+O", "open", "Open a photo"),
+    "open": Spec("Open…", "Ctrl+O", "open", "Open a photo or a project"),
+    "save": Spec("Save project", "Ctrl+S", "save", "Save the photo with all that was decided about it"),
+    "save_as": Spec("Save project as…", "Ctrl+Alt+S", "save", "Save the project as another file"),
     "paste": Spec("Paste photo", "Ctrl+V", "paste", "Open the picture or the file in the clipboard"),
     "close_photo": Spec("Close photo", "Ctrl+W", "close", "Back to the welcome page"),
     "export": Spec("Export…", "Ctrl+E", "export", "Write the head as OBJ or GLB"),
@@ -55,6 +57,15 @@ SPECS: dict[str, Spec] = {
     "textured": Spec("Textured", "T", "textured", "The head with its texture", True),
     "clay": Spec("Clay", "C", "clay", "The shape alone", True),
     "wireframe": Spec("Wireframe", "W", "wireframe", "The shape with its quads", True),
+    "unlit": Spec("Colour only", "U", "unlit", "The texture's own colours, without the view's light", True),
+    "normals": Spec("Normals", "N", "normals", "Which way the surface faces, as colours", True),
+    "coverage": Spec(
+        "Coverage", "V", "coverage", "Where the texture comes from: seen, mirrored or borrowed", True
+    ),
+    "compare": Spec(
+        "Beside the photo", "B", "compare", "See the head from the photo's camera, the photo beside it", True
+    ),
+    "anaglyph": Spec("Stereoscopic view", "A", "anaglyph", "For red and cyan glasses", True),
     "marks": Spec("Landmarks on the head", "K", "landmarks", "Show the landmarks on the head", True),
     "posed": Spec(
         "Expression of the photo", "X", "expression", "The photo's expression, or the neutral head", True
@@ -72,7 +83,10 @@ SPECS: dict[str, Spec] = {
     "dark": Spec("Dark", checkable=True),
 }
 VIEW_NAMES = ("front", "45-left", "left", "45-right", "right", "back")
-MODE_NAMES: tuple[Literal["textured", "clay", "wireframe"], ...] = ("textured", "clay", "wireframe")
+MODE_NAMES: tuple[Literal["textured", "clay", "wireframe", "unlit", "normals", "coverage"], ...] = (
+    *("textured", "clay", "wireframe"),
+    *("unlit", "normals", "coverage"),
+)
 THEME_NAMES = ("system", "light", "dark")
 
 

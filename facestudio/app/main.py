@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 from facestudio import __version__  # noqa: E402
 from facestudio.app.settings import Settings  # noqa: E402
 from facestudio.app.window.main_window import MainWindow  # noqa: E402
-from facestudio.app.worker.builder import RunnerLike, shipped_runner  # noqa: E402
+from facestudio.app.worker.maker import RunnerLike  # noqa: E402
 
 
 def make_application(arguments: list[str]) -> QApplication:
@@ -46,7 +46,7 @@ def open_window(
     argument: str | None = None,
     *,
     settings: Settings | None = None,
-    make_runner: Callable[[], RunnerLike] = shipped_runner,
+    make_runner: Callable[[], RunnerLike] | None = None,
 ) -> MainWindow:
     """Show the main window, and open a photo in it if one is named."""
     window = MainWindow(settings, make_runner)
@@ -54,6 +54,8 @@ def open_window(
     QTimer.singleShot(0, window.session.builder.warm_up)
     if argument is not None:
         window.open_path(Path(argument))
+    else:
+        window.projects.offer_recovery()
     return window
 
 

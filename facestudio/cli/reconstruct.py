@@ -1,6 +1,7 @@
 """`facestudio reconstruct`: photos become heads."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,9 @@ def add_parser(commands: Any) -> None:
         help="make a textured 3D head from a photo",
         description="Make a complete, textured, closed 3D head from a photo; several photos give one each.",
     )
-    parser.add_argument("photos", nargs="+", metavar="PHOTO", help="a picture with a face")
+    parser.add_argument(
+        "photos", nargs="+", metavar="PHOTO", help="a picture with a face, or a project of the app"
+    )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="folder for the results")
     parser.add_argument("--name", type=output_name, help="name of the results (default: the photo's)")
     parser.add_argument(
@@ -120,21 +123,27 @@ def _one(
 ) -> dict[str, Any]:
     from facestudio.export import check_outputs, export_head
     from facestudio.photo import load_photo
+    from facestudio.pipeline.project import SUFFIX, load_project
     from facestudio.pipeline.request import CancelToken, Event, Request
 
     check_outputs(args.output, job.name, args.format, args.overwrite, coverage=args.coverage)
-    photo = load_photo(job.photo)
-    request = Request(
-        photo,
-        face=args.face or 1,
-        landmarks=_landmarks(args, photo.size),
-        database=args.database,
-        texture_size=args.texture_size,
-        method=args.method,
-        scalp=args.scalp,
-        albedo=args.albedo,
-        texture_method=args.texture_method,
-    )
+    if job.photo.suffix.lower() == SUFFIX:
+        project = load_project(job.photo)
+        request = project.request(texture_size=args.texture_size, method=args.method)
+        # What is said on the command line counts before what the project says.
+        given = _landmarks(args, project.photo.size)
+        request = replace(request, face=args.face or request.face, landmarks=given or request.landmarks)
+    else:
+        photo = load_photo(job.photo)
+        request = Request(
+            photo,
+            face=args.face or 1,
+            landmarks=_landmarks(args, photo.size),
+            database=args.database,
+            texture_size=args.texture_size,
+            method=args.method,
+        )
+    request = replace(request, scalp=args.scalp, albedo=args.albedo, texture_method=args.texture_method)
 
     def report(event: Event) -> None:
         begin, share = PROGRESS[event.stage.value]

@@ -185,3 +185,28 @@ def scale_camera(camera: Camera, factor: float) -> Camera:
         cy=(camera.cy + 0.5) * factor - 0.5,
         image_size=(round(width * factor), round(height * factor)),
     )
+
+
+def fitted_camera(camera: Camera, area: tuple[float, float, float, float], size: tuple[int, int]) -> Camera:
+    """Return the camera that shows a part of a camera's picture as large as fits, in the middle of another picture.
+
+    Parameters
+    ----------
+    camera
+        The camera of the whole picture.
+    area
+        (x0, y0, x1, y1) pixels of its image frame; may reach beyond the picture.
+    size
+        (width, height) pixels of the new picture.
+    """
+    x0, y0, x1, y1 = area
+    width, height = size
+    factor = min(width / max(x1 - x0, 1e-6), height / max(y1 - y0, 1e-6))
+    return replace(
+        camera,
+        fx=camera.fx * factor,
+        fy=camera.fy * factor,
+        cx=(camera.cx - (x0 + x1) / 2) * factor + (width - 1) / 2,
+        cy=(camera.cy - (y0 + y1) / 2) * factor + (height - 1) / 2,
+        image_size=size,
+    )

@@ -70,6 +70,9 @@ class Request:
         Name of the head database.
     excluded_heads
         Ids of database heads that may be used neither for shape nor for texture.
+    head_weights
+        (id, weight) of database heads whose weight the person chose, 0..1 of the whole; they are used whether they were
+        found similar or not, and the heads that were found share what is left.
     texture_size
         512, 1024, 2048 or 4096; 0 leaves the texture out (while a point is dragged).
     method
@@ -89,6 +92,7 @@ class Request:
     landmarks: Landmarks | None = None
     database: str = DEFAULT_DATABASE
     excluded_heads: frozenset[str] = frozenset()
+    head_weights: tuple[tuple[str, float], ...] = ()
     texture_size: int = 2048
     method: str = "map-tps"
     focal_px: float | None = None

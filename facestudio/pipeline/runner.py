@@ -12,6 +12,7 @@ from facestudio.database.model import HeadDatabase, load_database
 from facestudio.errors import NoFaceError, UsageError
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.landmarks.schemes import to_ibug68
+from facestudio.pipeline.chosen_heads import with_chosen_weights
 from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, CancelToken, Event, Outcome, Request, Stage
 from facestudio.pipeline.shape import Located, Shape, ShapeProblem
 from facestudio.retrieval.sparse_shape import METHOD as RETRIEVAL_METHOD
@@ -106,16 +107,20 @@ class Runner:
             (base, given, request.excluded_heads),
             lambda: problem.retrieve(located.landmarks, request.excluded_heads, token.check),
         )
+        heads = with_chosen_weights(heads, request.head_weights, database)
         shape = stage(
             Stage.SHAPE,
-            (base, given, request.excluded_heads, request.method),
+            (base, given, request.excluded_heads, request.head_weights, request.method),
             lambda: problem.solve(located.landmarks, fit, heads, request.method, token.check),
         )
         head = _head(request, located, shape, heads)
         if request.texture_size:
             texture = stage(
                 Stage.TEXTURE,
-                (base, given, request.excluded_heads, request.method, request.texture_options),
+                (
+                    *(base, given, request.excluded_heads, request.head_weights),
+                    *(request.method, request.texture_options),
+                ),
                 lambda: _texture(request, head, located, database, token),
             )
             head = replace(head, texture=texture)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.render.environment import load_gl
-from facestudio.render.gl_program import Program
+from facestudio.render.gl_program import GL, Program
+from facestudio.render.gl_textures import Textures
 from facestudio.render.lighting import (
     DEEPEST,
     HOLLOW,
@@ -22,9 +22,9 @@ from facestudio.render.lighting import (
     wrap_of,
 )
 from facestudio.render.scene import HIDDEN_OPACITY, MARK_LIFT_MM, Background, Marks, Mode, RenderMesh
-from facestudio.values import ByteArray, Float32Array, IntArray
+from facestudio.values import ByteArray, Float32Array, FloatArray, IntArray
 
-GL: Any = load_gl()
+__all__ = ["GL", "HeadRenderer", "Program"]
 
 _SOURCES = (0, 1, 2, 3)  # of a surface's colour, as in head.frag
 _SHOW_NORMALS = 3
@@ -55,7 +55,9 @@ class HeadRenderer:
     def __init__(self) -> None:
         self._programs: dict[str, Program] = {}
         self._mesh: _Buffers | None = None
-        self._texture: Any = None
+        self._textures = Textures()
+        self._shape_count = 0
+        self._weights: FloatArray = np.zeros(0)
         self._marks: Any = None
         self._marks_buffer: Any = None
         self._mark_count = 0
@@ -73,8 +75,13 @@ class HeadRenderer:
         if tuple(int(n) for n in version) < (3, 3):
             raise RuntimeError(f"OpenGL {version[0]}.{version[1]} is too old: 3.3 is needed")
         self._programs = {
-            **{f"head{k}": Program("head.vert", "head.frag", define=f"SOURCE {k}") for k in _SOURCES},
-            "lines": Program("lines.vert", "lines.geom", "lines.frag"),
+            **{
+                f"head{k}": Program("shapes.glsl", "head.vert", "head.frag", define=f"SOURCE {k}")
+                for k in _SOURCES
+            },
+            "lines": Program("shapes.glsl", "lines.vert", "lines.geom", "lines.frag"),
+            # Lines of one pixel need no strips, which take software OpenGL twice the time.
+            "thin": Program("shapes.glsl", "lines.vert", "lines.frag"),
             "points": Program("points.vert", "points.frag"),
             "background": Program("background.vert", "background.frag"),
         }
@@ -114,32 +121,29 @@ class HeadRenderer:
             GL.glBufferSubData(GL.GL_ARRAY_BUFFER, 0, flat.nbytes, flat)
         GL.glBindBuffer(GL.GL_ARRAY_BUFFER, 0)
 
-    def upload_texture(self, pixels: ByteArray | None) -> None:
-        """Replace the texture: (S, S, 3) uint8 sRGB, row 0 at v = 1; None for none."""
-        if pixels is None:
-            if self._texture is not None:
-                GL.glDeleteTextures([self._texture])
-            self._texture = None
-            return
-        if self._texture is None:
-            self._texture = GL.glGenTextures(1)
-        GL.glBindTexture(GL.GL_TEXTURE_2D, self._texture)
-        GL.glPixelStorei(GL.GL_UNPACK_ALIGNMENT, 1)
-        height, width = pixels.shape[:2]
-        data = np.ascontiguousarray(pixels)
-        GL.glTexImage2D(
-            GL.GL_TEXTURE_2D, 0, GL.GL_SRGB8, width, height, 0, GL.GL_RGB, GL.GL_UNSIGNED_BYTE, data
-        )
-        GL.glPixelStorei(GL.GL_UNPACK_ALIGNMENT, 4)
-        GL.glGenerateMipmap(GL.GL_TEXTURE_2D)
-        for name, value in (
-            (GL.GL_TEXTURE_MIN_FILTER, GL.GL_LINEAR_MIPMAP_LINEAR),
-            (GL.GL_TEXTURE_MAG_FILTER, GL.GL_LINEAR),
-            (GL.GL_TEXTURE_WRAP_S, GL.GL_CLAMP_TO_EDGE),
-            (GL.GL_TEXTURE_WRAP_T, GL.GL_CLAMP_TO_EDGE),
-        ):
-            GL.glTexParameteri(GL.GL_TEXTURE_2D, name, value)
-        GL.glBindTexture(GL.GL_TEXTURE_2D, 0)
+    def upload_texture(self, pixels: ByteArray | None, name: str = "colour") -> None:
+        """Replace a texture: (S, S, 3) uint8 sRGB, row 0 at v = 1; None for none.
+
+        The mode "coverage" shows the one of that name, all others "colour".
+        """
+        self._textures.upload(pixels, name)
+
+    def upload_shapes(self, movements: Float32Array, normals: Float32Array) -> None:
+        """Give the uploaded mesh shapes that `set_weights` adds.
+
+        Parameters
+        ----------
+        movements, normals
+            (K, R, 3) float32 of the mesh's vertices, K at most 52: mm, and the change of the normals.
+        """
+        if self._mesh is None or movements.shape[1] != self._mesh.vertices:
+            raise ValueError("upload_shapes: upload a mesh of as many vertices first")
+        self._textures.upload_shapes(movements, normals)
+        self._shape_count = len(movements)
+
+    def set_weights(self, weights: FloatArray) -> None:
+        """Add the uploaded shapes by these weights (K,) from now on; without shapes nothing happens."""
+        self._weights = np.asarray(weights, dtype=np.float64)
 
     def set_marks(self, marks: Marks | None) -> None:
         """Replace the round marks."""
@@ -168,6 +172,8 @@ class HeadRenderer:
         background: Background | None = None,
         mark_size: float = 8.0,
         line_width: float = 1.0,
+        channels: tuple[bool, bool, bool] = (True, True, True),
+        clear: bool = True,
     ) -> None:
         """Draw the uploaded mesh and marks.
 
@@ -187,6 +193,10 @@ class HeadRenderer:
             None leaves it transparent (alpha 0).
         mark_size, line_width
             Device pixels.
+        channels
+            Which of red, green and blue to draw.
+        clear
+            Begin with an empty picture; otherwise what is there stays where nothing is drawn.
         """
         width, height = size
         GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, framebuffer)
@@ -203,7 +213,8 @@ class HeadRenderer:
             GL.glDisable(switch)
         GL.glDisable(GL.GL_FRAMEBUFFER_SRGB)
         GL.glClearColor(0.0, 0.0, 0.0, 0.0)
-        GL.glClear(GL.GL_COLOR_BUFFER_BIT | GL.GL_DEPTH_BUFFER_BIT)
+        GL.glClear(GL.GL_DEPTH_BUFFER_BIT | (GL.GL_COLOR_BUFFER_BIT if clear else 0))
+        GL.glColorMask(*channels, GL.GL_TRUE)
         GL.glEnable(GL.GL_DEPTH_TEST)
         GL.glDepthFunc(GL.GL_LEQUAL)
         if self._mesh is not None:
@@ -218,6 +229,7 @@ class HeadRenderer:
         if self._mark_count:
             self._draw_marks(view, projection, mark_size)
         GL.glDisable(GL.GL_DEPTH_TEST)
+        GL.glColorMask(GL.GL_TRUE, GL.GL_TRUE, GL.GL_TRUE, GL.GL_TRUE)
         GL.glBindVertexArray(0)
         GL.glUseProgram(0)
 
@@ -228,10 +240,11 @@ class HeadRenderer:
         rotation = np.asarray(view[:3, :3], dtype=np.float64)
         lamps, up = light_directions(np.diag([1.0, -1.0, -1.0]) @ rotation, lighting)
         source = 0
+        texture = self._textures.get("coverage" if mode == "coverage" else "colour")
         if look.own_colour:
-            source = 1 if self._texture is not None else 2 if mesh.has_colours else 0
+            source = 1 if texture is not None else 2 if mesh.has_colours else 0
         GL.glActiveTexture(GL.GL_TEXTURE0)
-        GL.glBindTexture(GL.GL_TEXTURE_2D, self._texture if source == 1 else 0)
+        GL.glBindTexture(GL.GL_TEXTURE_2D, texture if source == 1 else 0)
         lamp_uniforms: dict[str, Any] = {}
         if lighting.lights:
             lamp_uniforms["light_direction"] = lamps
@@ -259,6 +272,7 @@ class HeadRenderer:
             deepest=DEEPEST,
             hollow=HOLLOW,
             **lamp_uniforms,
+            **self._shape_uniforms(),
         )
         if mode == "wireframe":
             # Push the surface back a little, so that its own lines lie on top of it.
@@ -275,6 +289,20 @@ class HeadRenderer:
         GL.glDisable(GL.GL_POLYGON_OFFSET_FILL)
         GL.glBindTexture(GL.GL_TEXTURE_2D, 0)
 
+    def _shape_uniforms(self) -> dict[str, Any]:
+        """Return the uniforms of shapes.glsl, and bind its texture."""
+        active = np.flatnonzero(self._weights[: self._shape_count])
+        shapes = self._textures.get("shapes")
+        GL.glActiveTexture(GL.GL_TEXTURE1)
+        GL.glBindTexture(GL.GL_TEXTURE_2D, 0 if shapes is None else shapes)
+        GL.glActiveTexture(GL.GL_TEXTURE0)
+        uniforms: dict[str, Any] = {"shapes": 1, "shape_count": len(active)}
+        if len(active) and self._mesh is not None:
+            uniforms["vertices"] = self._mesh.vertices
+            uniforms["shape"] = active.astype(np.int32)[:, None]
+            uniforms["weight"] = self._weights[active][:, None]
+        return uniforms
+
     def _draw_lines(
         self,
         mesh: _Buffers,
@@ -283,12 +311,15 @@ class HeadRenderer:
         size: tuple[int, int],
         line_width: float,
     ) -> None:
-        self._programs["lines"].use(
+        strips: dict[str, Any] = {}
+        if line_width > 1.0:
+            strips = {"size": (float(size[0]), float(size[1])), "width": float(line_width)}
+        self._programs["lines" if strips else "thin"].use(
             view=view,
             projection=projection,
-            size=(float(size[0]), float(size[1])),
-            width=float(line_width),
+            **strips,
             colour=(*WIRE_COLOUR, 1.0),
+            **self._shape_uniforms(),
         )
         GL.glBindVertexArray(mesh.lines)
         GL.glDrawElements(GL.GL_LINES, mesh.line_ends, GL.GL_UNSIGNED_INT, None)
@@ -333,6 +364,7 @@ class HeadRenderer:
         GL.glBufferData(GL.GL_ELEMENT_ARRAY_BUFFER, flat.nbytes, flat, GL.GL_STATIC_DRAW)
 
     def _release_mesh(self) -> None:
+        self._shape_count = 0
         if self._mesh is not None:
             GL.glDeleteVertexArrays(2, [self._mesh.surface, self._mesh.lines])
             buffers = list(self._mesh.buffers.values())
@@ -342,7 +374,7 @@ class HeadRenderer:
     def release(self) -> None:
         """Delete everything this renderer made in the context; `initialise` may follow."""
         self._release_mesh()
-        self.upload_texture(None)
+        self._textures.release()
         if self._marks is not None:
             GL.glDeleteVertexArrays(1, [self._marks])
             GL.glDeleteBuffers(1, [self._marks_buffer])

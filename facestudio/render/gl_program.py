@@ -1,4 +1,4 @@
-"""Shader programs: compiled from resources/shaders."""
+"""Shader programs of the OpenGL renderer."""
 
 from typing import Any
 
@@ -11,13 +11,37 @@ GL: Any = load_gl()
 
 
 class Program:
-    """A linked shader program that remembers where its uniforms are; its text may get a `define`."""
+    """A linked shader program that remembers where its uniforms are.
+
+    Parameters
+    ----------
+    files
+        Names in resources/shaders: .vert, .geom, .frag; a .glsl file is put at the head of the vertex shader.
+    define
+        "NAME" or "NAME VALUE", for the preprocessor of all of them; empty for none.
+
+    Raises
+    ------
+    RuntimeError
+        If a shader does not compile or they do not link.
+    """
 
     def __init__(self, *files: str, define: str = "") -> None:
         kinds = {".vert": GL.GL_VERTEX_SHADER, ".geom": GL.GL_GEOMETRY_SHADER, ".frag": GL.GL_FRAGMENT_SHADER}
         folder = resources() / "shaders"
+        shared = "".join((folder / f).read_text(encoding="utf-8") for f in files if f.endswith(".glsl"))
         self._id = GL.glCreateProgram()
-        shaders = [self._compile(folder / name, kinds[name[-5:]], define) for name in files]
+        shaders: list[Any] = []
+        for name in files:
+            if name.endswith(".glsl"):
+                continue
+            text = (folder / name).read_text(encoding="utf-8")
+            if name.endswith(".vert"):
+                version, rest = text.split("\n", 1)
+                text = f"{version}\n{shared}{rest}"
+            if define:  # after the line that names the version
+                text = text.replace("\n", f"\n#define {define}\n", 1)
+            shaders.append(self._compile(name, text, kinds[name[-5:]]))
         for shader in shaders:
             GL.glAttachShader(self._id, shader)
         GL.glLinkProgram(self._id)
@@ -28,19 +52,23 @@ class Program:
         self._locations: dict[str, int] = {}
 
     @staticmethod
-    def _compile(path: Any, kind: Any, define: str) -> Any:
+    def _compile(name: str, text: str, kind: Any) -> Any:
         shader = GL.glCreateShader(kind)
-        text = path.read_text(encoding="utf-8")
-        if define:  # after the line that names the version
-            text = text.replace("\n", f"\n#define {define}\n", 1)
         GL.glShaderSource(shader, text)
         GL.glCompileShader(shader)
         if not GL.glGetShaderiv(shader, GL.GL_COMPILE_STATUS):
-            raise RuntimeError(f"{path.name} does not compile: {GL.glGetShaderInfoLog(shader)}")
+            raise RuntimeError(f"{name} does not compile: {GL.glGetShaderInfoLog(shader)}")
         return shader
 
     def use(self, **uniforms: Any) -> None:
-        """Make current and set uniforms: whole numbers, floats, vectors, (4, 4) matrices, (N, 3) arrays."""
+        """Make current and set uniforms.
+
+        Parameters
+        ----------
+        uniforms
+            Whole numbers, floats, vectors, (4, 4) matrices, (N, 3) arrays of vectors, (N, 1) arrays of numbers
+            (whole ones if of an integer type).
+        """
         GL.glUseProgram(self._id)
         for name, value in uniforms.items():
             if name not in self._locations:
@@ -50,12 +78,14 @@ class Program:
                 GL.glUniform1i(at, int(value))
             elif isinstance(value, float):
                 GL.glUniform1f(at, value)
+            elif isinstance(value, np.ndarray) and value.dtype.kind == "i":
+                GL.glUniform1iv(at, len(value), np.ascontiguousarray(value, dtype=np.int32))
             else:
                 array = np.ascontiguousarray(value, dtype=np.float32)
                 if array.shape == (4, 4):
                     GL.glUniformMatrix4fv(at, 1, GL.GL_TRUE, array)
                 elif array.ndim == 2:
-                    GL.glUniform3fv(at, len(array), array)
+                    (GL.glUniform1fv if array.shape[1] == 1 else GL.glUniform3fv)(at, len(array), array)
                 else:
                     (GL.glUniform2fv, GL.glUniform3fv, GL.glUniform4fv)[len(array) - 2](at, 1, array)
 

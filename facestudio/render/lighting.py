@@ -95,6 +95,31 @@ SCULPTURE = Lighting(
         Light((0.35, 0.45, -0.85), (0.35, 0.36, 0.40)),
     ),
 )
+# A window at one side.
+WINDOW = Lighting(
+    sky=(0.22, 0.23, 0.25),
+    ground=(0.12, 0.11, 0.10),
+    lights=(
+        Light((-1.0, 0.25, 0.35), (0.95, 0.93, 0.90)),
+        Light((0.9, 0.1, 0.4), (0.07, 0.08, 0.10)),
+    ),
+)
+# High sun: warm, hard, from above.
+SUN = Lighting(
+    sky=(0.34, 0.38, 0.46),
+    ground=(0.16, 0.13, 0.10),
+    lights=(Light((0.35, 0.95, 0.45), (0.95, 0.86, 0.70)),),
+)
+# From behind, for the outline and the ears.
+RIM = Lighting(
+    sky=(0.10, 0.11, 0.13),
+    ground=(0.05, 0.05, 0.06),
+    lights=(
+        Light((-0.9, 0.35, -0.45), (0.95, 0.95, 1.0)),
+        Light((0.9, 0.35, -0.45), (0.95, 0.90, 0.85)),
+        Light((0.0, 0.2, 1.0), (0.16, 0.16, 0.16)),
+    ),
+)
 # Every surface shows its own colour.
 FLAT = Lighting(sky=(1.0, 1.0, 1.0), ground=(1.0, 1.0, 1.0), shoulder=1.0, occlusion=0.0, sheen=0.0)
 
@@ -126,12 +151,24 @@ LOOKS: dict[Mode, Look] = {
     "clay": Look((0.52, 0.49, 0.45), scatter=0.15, shine=0.7, own_colour=False),
     "wireframe": Look((0.36, 0.38, 0.42), scatter=0.15, shine=0.0, own_colour=False),
     "normals": Look((1.0, 1.0, 1.0), scatter=0.0, shine=0.0, own_colour=False),
+    "unlit": Look((0.55, 0.34, 0.25), scatter=0.0, shine=0.0, own_colour=True),
+    "coverage": Look((0.52, 0.49, 0.45), scatter=0.15, shine=0.0, own_colour=True),
 }
 LIGHTINGS: dict[Mode, Lighting] = {
     "textured": STUDIO,
     "clay": SCULPTURE,
     "wireframe": SCULPTURE,
     "normals": FLAT,
+    "unlit": FLAT,
+    "coverage": STUDIO,
+}
+LIGHT_PRESETS: dict[str, Lighting] = {
+    "studio": STUDIO,
+    "sculpture": SCULPTURE,
+    "window": WINDOW,
+    "sun": SUN,
+    "rim": RIM,
+    "even": FLAT,
 }
 WIRE_COLOUR: Colour = (0.06, 0.07, 0.09)  # sRGB
 

@@ -17,7 +17,7 @@ from facestudio.render.occlusion import template_gloss, template_occlusion
 from facestudio.template.subdivision import Topology
 from facestudio.values import Camera, Float32Array, FloatArray, IntArray, read_only
 
-Mode: TypeAlias = Literal["textured", "clay", "wireframe", "normals"]
+Mode: TypeAlias = Literal["textured", "clay", "wireframe", "normals", "unlit", "coverage"]
 MODES: tuple[Mode, ...] = ("textured", "clay", "wireframe", "normals")
 
 # How wet a material of the template looks, 0 (matt) to 1 (an eye).

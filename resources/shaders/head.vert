@@ -22,13 +22,15 @@ out vec3 v_colour;
 #endif
 
 void main() {
-    v_to_viewer = u_eye - a_position;
-    v_normal = a_normal;
+    vec3 position = a_position, normal = a_normal;
+    add_shapes(position, normal);        // shapes.glsl
+    v_to_viewer = u_eye - position;
+    v_normal = normal;
     v_surface = a_surface;
 #if SOURCE == 1
     v_uv = vec2(a_uv.x, 1.0 - a_uv.y);   // row 0 of a texture is v = 1
 #elif SOURCE == 2
     v_colour = a_colour;
 #endif
-    gl_Position = u_projection * (u_view * vec4(a_position, 1.0));
+    gl_Position = u_projection * (u_view * vec4(position, 1.0));
 }

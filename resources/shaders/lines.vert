@@ -7,5 +7,7 @@ uniform mat4 u_view;
 uniform mat4 u_projection;
 
 void main() {
-    gl_Position = u_projection * (u_view * vec4(a_position, 1.0));
+    vec3 position = a_position, normal = vec3(0.0);
+    add_shapes(position, normal);        // shapes.glsl
+    gl_Position = u_projection * (u_view * vec4(position, 1.0));
 }

@@ -1,6 +1,7 @@
 """Windows for the tests: private settings, an obedient runner, and a look at what is left behind."""
 
 import gc
+import multiprocessing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,8 @@ def make_window(
     def make(argument: Path | None = None, **options: Any) -> MainWindow:
         options.setdefault("make_runner", lambda: runner)
         window = open_window(None if argument is None else str(argument), settings=settings, **options)
-        window.resize(1180, 760)
+        window.projects.prompts = False  # tests of the questions ask for them
+        window.resize(1280, 800)
         windows.append(window)
         qtbot.waitExposed(window)
         window.activateWindow()
@@ -76,6 +78,7 @@ def make_window(
     yield make
     threads = []
     for window in windows:
+        window.projects.prompts = False
         window.close()
         threads.append(window.session.builder._thread)
         assert threads[-1].isFinished()
@@ -83,6 +86,7 @@ def make_window(
         window.deleteLater()
     windows.clear()
     _drain(qapp)
+    assert multiprocessing.active_children() == [], "processes left"
     left = [w for w in QApplication.topLevelWidgets() if id(w) not in before and isValid(w)]
     assert left == [], "widgets left"
     ticking = [t for t in gc.get_objects() if isinstance(t, QTimer) and isValid(t) and t.isActive()]

@@ -83,7 +83,10 @@ class FakeRunner:
 
     def _camera(self, request: Request):
         width, height = request.photo.size
-        camera = view_camera((width, height), focal_px=1.6 * height, distance_mm=900.0, target=(0, -20, 0))
+        focal = request.focal_px or 1.6 * height
+        camera = view_camera(
+            (width, height), focal_px=focal, distance_mm=900.0 * focal / (1.6 * height), target=(0, -20, 0)
+        )
         if self.faces > 1:
             share = (request.face - 0.5) / self.faces - 0.5
             camera = replace(camera, cx=camera.cx + share * width)
@@ -125,7 +128,7 @@ class FakeRunner:
             landmarks_3d=template.ibug68.points(vertices),
             landmarks_3d_posed=template.ibug68.points(vertices),
             landmark_vertices=template.ibug68.nearest_vertices(),
-            similar_heads=(SimilarHead("mh-0042", 0.91, 0.6), SimilarHead("mh-0107", 0.84, 0.4)),
+            similar_heads=self._similar(request),
             landmark_method="mesh478",
             retrieval_method="fake",
             shape_method=request.method,
@@ -134,6 +137,14 @@ class FakeRunner:
             timings_ms={"landmarks": 12.0, "shape": 20.0},
         )
         return Outcome(head, self._faces(request), ())
+
+    def _similar(self, request: Request) -> tuple[SimilarHead, ...]:
+        found = {"mh-0042": (0.91, 0.6), "mh-0107": (0.84, 0.4), "mh-0300": (0.5, 0.2)}
+        kept = [name for name in found if name not in request.excluded_heads][:2]
+        weights = {name: dict(request.head_weights).get(name, found[name][1]) for name in kept}
+        return tuple(
+            SimilarHead(name, found[name][0], weights[name] / sum(weights.values())) for name in kept
+        )
 
     def _faces(self, request: Request) -> tuple[DetectedFace, ...]:
         faces = []

@@ -40,6 +40,7 @@ print(bool(window.document.landmarks.points[30][0] > before[0]))
 dialog = window.outputs.open_screenshot()
 print(dialog.view.isEnabled(), dialog.sheet.isChecked())
 dialog.close()
+window.projects.prompts = False
 window.close()
 print(window.session.builder._thread.isFinished())
 """

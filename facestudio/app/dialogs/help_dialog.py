@@ -5,6 +5,18 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLabel, QV
 
 from facestudio import __version__
 
+_LICENCES = (
+    ("PySide6 (Qt)", "LGPL 3"),
+    ("NumPy, SciPy", "BSD 3-clause"),
+    ("OpenCV", "Apache 2.0"),
+    ("ONNX Runtime", "MIT"),
+    ("Pillow", "MIT-CMU"),
+    ("PyOpenGL", "BSD 3-clause"),
+    ("trimesh, pygltflib", "MIT"),
+    ("MediaPipe's face models", "Apache 2.0"),
+    ("MakeHuman's head and expressions", "CC0"),
+)
+
 _GESTURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     (
         "Photo",
@@ -23,6 +35,14 @@ _GESTURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     (
+        "Everywhere",
+        (
+            ("Ctrl + O, Ctrl + S", "open a photo or a project, save the project"),
+            ("Ctrl + Z, Ctrl + Shift + Z", "take back, do again: points, sliders, heads, lens"),
+            ("F5, Ctrl + .", "build again, cancel"),
+        ),
+    ),
+    (
         "Head",
         (
             ("Drag", "turn"),
@@ -31,6 +51,8 @@ _GESTURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Double click", "back to the front"),
             ("1 2 3 4 5 6", "front, 45° left, left, 45° right, right, back"),
             ("T C W", "textured, clay, wireframe"),
+            ("U N V", "colour only, normals, coverage"),
+            ("B, A, K, X", "beside the photo, stereoscopic, landmarks, expression of the photo"),
         ),
     ),
 )
@@ -79,6 +101,11 @@ class AboutDialog(QDialog):
             f"<b>facestudio {__version__}</b>"
             "<p>One photo of a face becomes a complete, textured, closed 3D head.</p>"
             "<p>Apache License 2.0. The heads you make are yours, for commercial work too.</p>"
+            "<p>It stands on</p><table cellspacing='3'>"
+            + "".join(
+                f"<tr><td>{what}&nbsp;&nbsp;</td><td>{licence}</td></tr>" for what, licence in _LICENCES
+            )
+            + "</table><p>The file NOTICE has all of them.</p>"
         )
         text.setTextFormat(Qt.TextFormat.RichText)
         text.setWordWrap(True)

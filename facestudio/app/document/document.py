@@ -20,16 +20,39 @@ class EditState:
         ibug68 points as they are now; None until they were located.
     located
         The same points before anybody moved them.
+    focal_px
+        Focal length that the person chose; None as the pipeline finds it.
+    excluded
+        Database heads that may not be used.
+    head_weights
+        (id, weight 0..1) of database heads whose weight the person chose.
+    expression
+        52 weights that the person chose for the head as it is shown; None for what was found. The fit knows
+        nothing of them.
     """
 
     face: int = 1
     landmarks: Landmarks | None = None
     located: Landmarks | None = None
+    focal_px: float | None = None
+    excluded: frozenset[str] = frozenset()
+    head_weights: tuple[tuple[str, float], ...] = ()
+    expression: tuple[float, ...] | None = None
 
     @property
     def edited(self) -> bool:
         """Whether a point was moved by hand (soft neighbours move only with such a one)."""
         return self.landmarks is not None and bool(self.landmarks.moved.any())
+
+    def builds_like(self, other: "EditState") -> bool:
+        """Whether another state gives the same head."""
+        return (
+            self.face == other.face
+            and self.landmarks is other.landmarks
+            and self.focal_px == other.focal_px
+            and self.excluded == other.excluded
+            and self.head_weights == other.head_weights
+        )
 
 
 class _Change(QUndoCommand):
@@ -75,6 +98,8 @@ class Document(QObject):
     previewed = Signal()
     about_to_change = Signal()
     changed = Signal()
+    choices_changed = Signal()
+    expression_changed = Signal()
     selection_changed = Signal()
     gesture_changed = Signal(bool)
 
@@ -107,17 +132,19 @@ class Document(QObject):
         """Whether points are being moved right now."""
         return self._before is not None
 
-    def set_photo(self, photo: Photo | None) -> None:
-        """Start anew with a photo; steps made before are forgotten."""
+    def set_photo(self, photo: Photo | None, state: EditState | None = None) -> None:
+        """Start anew with a photo, and with what was decided about it; steps made before are forgotten."""
         self._end_gesture()
         self.undo_stack.clear()
         self.photo = photo
         self.faces = ()
-        self.state = EditState()
+        self.state = state or EditState()
         self.select(frozenset())
         self.photo_changed.emit()
         self.faces_changed.emit()
         self.landmarks_changed.emit()
+        self.choices_changed.emit()
+        self.expression_changed.emit()
 
     def set_located(self, landmarks: Landmarks, faces: tuple[DetectedFace, ...]) -> None:
         """Take in what the pipeline located; points that are being edited stay as they are."""
@@ -135,12 +162,17 @@ class Document(QObject):
 
     def preview(self, landmarks: Landmarks) -> None:
         """Show landmarks of a gesture that goes on."""
+        self.preview_state(replace(self.state, landmarks=landmarks))
+
+    def preview_state(self, state: EditState) -> None:
+        """Show a state of a gesture that goes on: of points, or of a slider."""
         if self._before is None:
             self._before = self.state
             self.gesture_changed.emit(True)
-        self.state = replace(self.state, landmarks=landmarks)
-        self.landmarks_changed.emit()
-        self.previewed.emit()
+        before, self.state = self.state, state
+        self._tell(before)
+        if not state.builds_like(before):
+            self.previewed.emit()
 
     def commit(self, text: str) -> None:
         """End the gesture: what it did becomes one undo step."""
@@ -149,7 +181,8 @@ class Document(QObject):
             return
         self._end_gesture()
         self.state = before
-        self._push(after, text)
+        if after is not before:
+            self._push(after, text)
 
     def revert(self) -> None:
         """End the gesture as if it had not been."""
@@ -165,6 +198,10 @@ class Document(QObject):
         if not merge:
             self._serial += 1
         self._push(replace(self.state, landmarks=landmarks), text, self._serial)
+
+    def change(self, state: EditState, text: str) -> None:
+        """Go to another state in one undo step."""
+        self._push(state, text)
 
     def choose_face(self, number: int) -> None:
         """Work on another of the photo's faces."""
@@ -209,6 +246,17 @@ class Document(QObject):
             self.gesture_changed.emit(False)
 
     def _go_to(self, state: EditState) -> None:
-        self.state = state
-        self.landmarks_changed.emit()
-        self.changed.emit()
+        before, self.state = self.state, state
+        self._tell(before)
+        # A gesture that ends or is given up has shown its own states: what is built is not known to fit.
+        if not state.builds_like(before) or state.expression == before.expression:
+            self.changed.emit()
+
+    def _tell(self, before: EditState) -> None:
+        now = self.state
+        if now.landmarks is not before.landmarks or now.face != before.face:
+            self.landmarks_changed.emit()
+        if now.expression != before.expression:
+            self.expression_changed.emit()
+        if not replace(now, landmarks=before.landmarks).builds_like(before):
+            self.choices_changed.emit()

@@ -7,7 +7,9 @@ from typing import Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from facestudio.app.document.document import Document
-from facestudio.app.worker.builder import Builder, Built, RunnerLike
+from facestudio.app.worker.builder import Builder, Built
+from facestudio.app.worker.maker import LocalMaker, RunnerLike
+from facestudio.app.worker.remote import ProcessMaker
 from facestudio.app.worker.report import ErrorReport
 from facestudio.pipeline.request import Request
 from facestudio.values import Head
@@ -19,7 +21,8 @@ class Session(QObject):
     """Asks for builds when the document changes, and takes in their results.
 
     A gesture asks for geometry alone, live. When it ends, geometry is asked for once more and then the
-    texture; steps that follow each other quickly (arrow keys) share one texture.
+    texture; steps that follow each other quickly (arrow keys) share one texture. Without `make_runner` the
+    pipeline runs in a process of its own.
     """
 
     figure_changed = Signal(object)
@@ -30,11 +33,14 @@ class Session(QObject):
     cancelled = Signal()
 
     def __init__(
-        self, document: Document, make_runner: Callable[[], RunnerLike], parent: QObject | None = None
+        self,
+        document: Document,
+        make_runner: Callable[[], RunnerLike] | None = None,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.document = document
-        self.builder = Builder(make_runner, self)
+        self.builder = Builder(ProcessMaker() if make_runner is None else LocalMaker(make_runner), self)
         self.texture_size = 2048
         self.posed = True
         self.figure: Any = None
@@ -110,7 +116,15 @@ class Session(QObject):
             return None
         # Points nobody touched are left to the pipeline, which then need not take them for given.
         landmarks = state.landmarks if state.edited else None
-        return Request(photo, face=state.face, landmarks=landmarks, texture_size=texture_size)
+        return Request(
+            photo,
+            face=state.face,
+            landmarks=landmarks,
+            texture_size=texture_size,
+            focal_px=state.focal_px,
+            excluded_heads=state.excluded,
+            head_weights=state.head_weights,
+        )
 
     def _submit(self, texture_size: int, *, live: bool) -> None:
         request = self._request(texture_size)
@@ -148,7 +162,7 @@ class Session(QObject):
         figure = built.figure
         if head.texture is None and self.figure is not None and self.figure.texture is not None:
             # Until the new texture is there, the last one moves along.
-            figure = replace(figure, texture=self.figure.texture)
+            figure = replace(figure, texture=self.figure.texture, coverage=self.figure.coverage)
         self.figure, self.notes = figure, built.outcome.notes
         if not built.job.live:
             self.document.set_located(head.landmarks, built.outcome.faces)

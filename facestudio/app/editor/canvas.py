@@ -45,6 +45,11 @@ class PhotoCanvas(QWidget):
         document.faces_changed.connect(self.update)
         document.selection_changed.connect(self.update)
 
+    @property
+    def picture(self) -> Picture | None:
+        """The photo as it is drawn."""
+        return self._picture
+
     def set_picture(self, picture: Picture | None) -> None:
         """Show a photo, the whole of it."""
         self._picture = picture

@@ -2,7 +2,19 @@
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QToolButton, QVBoxLayout, QWidget
+
+
+def menu_button(menu: QMenu) -> QToolButton:
+    """Return a button that opens a menu."""
+    button = QToolButton()
+    button.setMenu(menu)
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    button.setAutoRaise(True)
+    button.setText(menu.title())
+    button.setToolTip(menu.title())
+    button.setAccessibleName(menu.title())
+    return button
 
 
 def action_button(action: QAction, *, text: bool = False) -> QToolButton:
@@ -25,7 +37,7 @@ class Pane(QWidget):
     title
         At the left of the strip.
     left, right
-        Actions at both ends; None is a thin line.
+        Actions at both ends; None is a thin line, a menu a button that opens it.
     content
         Below the strip.
     note
@@ -35,8 +47,8 @@ class Pane(QWidget):
     def __init__(
         self,
         title: str,
-        left: list[QAction | None],
-        right: list[QAction | None],
+        left: list[QAction | QMenu | None],
+        right: list[QAction | QMenu | None],
         content: QWidget,
         note: QLabel | None = None,
     ) -> None:
@@ -65,7 +77,7 @@ class Pane(QWidget):
         column.addWidget(content, 1)
 
     @staticmethod
-    def _add(row: QHBoxLayout, actions: list[QAction | None]) -> None:
+    def _add(row: QHBoxLayout, actions: list[QAction | QMenu | None]) -> None:
         for action in actions:
             if action is None:
                 line = QFrame()
@@ -75,5 +87,7 @@ class Pane(QWidget):
                 row.addSpacing(4)
                 row.addWidget(line)
                 row.addSpacing(4)
+            elif isinstance(action, QMenu):
+                row.addWidget(menu_button(action))
             else:
                 row.addWidget(action_button(action))

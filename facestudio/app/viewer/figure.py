@@ -10,7 +10,7 @@ from facestudio.geometry.mesh import vertex_normals
 from facestudio.render.scene import RenderMesh, mesh_of_head
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
-from facestudio.values import ByteArray, Float32Array, Head, IntArray, read_only
+from facestudio.values import ByteArray, Float32Array, Head, IntArray, Texture, read_only
 
 VIEW_LEVEL = 1
 """Subdivision in the viewer: smooth at any size, and 5 ms a head."""
@@ -32,6 +32,8 @@ class Figure:
         (68, 3) float32 mm: the landmarks on the head.
     texture
         (S, S, 3) uint8 or None.
+    coverage
+        (C, C, 3) uint8 or None: where each texel comes from, in colours over the grey texture.
     wires
         (E, 2, 2) float32 pixels, image frame: the sides of the quads that face the photo's camera.
     """
@@ -43,6 +45,7 @@ class Figure:
     marks: Float32Array
     texture: ByteArray | None
     wires: Float32Array
+    coverage: ByteArray | None = None
 
 
 @cache
@@ -111,4 +114,51 @@ def make_figure(head: Head, posed: bool) -> Figure:
         marks=marks.astype(np.float32),
         texture=None if head.texture is None else head.texture.pixels,
         wires=pixels[sides[seen]].astype(np.float32),
+        coverage=None if head.texture is None else coverage_picture(head.texture),
     )
+
+
+COVERAGE_COLOURS = {"seen": (60, 170, 90), "mirrored": (70, 120, 220), "borrowed": (235, 150, 50)}
+_COVERAGE_SIZE = 1024
+
+
+def coverage_picture(texture: Texture) -> ByteArray:
+    """Return a texture that shows where each texel comes from, (C, C, 3) uint8: colours over the grey texture."""
+    import cv2
+
+    size = min(_COVERAGE_SIZE, texture.size)
+    labels = cv2.resize(texture.coverage.labels, (size, size), interpolation=cv2.INTER_NEAREST)
+    small = cv2.resize(np.asarray(texture.pixels), (size, size), interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
+    table = np.array([(128, 128, 128), *COVERAGE_COLOURS.values()], dtype=np.float32)
+    colours = table[np.minimum(labels, 3)]
+    mixed = 0.55 * colours + 0.45 * np.where(labels[..., None] > 0, grey, 128.0)
+    return read_only(np.clip(mixed, 0, 255), np.uint8)
+
+
+def expression_shapes(deltas: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """Return how each expression moves `base_mesh()`'s vertices and changes their normals, both (52, R, 3) float32.
+
+    Parameters
+    ----------
+    deltas
+        (52, V, 3) float32 mm: of a head. The normals' changes are those of the template, near enough for any: a head
+        differs from it far less than an expression does from none.
+    """
+    level = topology(VIEW_LEVEL)
+    count = len(deltas)
+    side_by_side = np.asarray(deltas, dtype=np.float32).transpose(1, 0, 2).reshape(-1, 3 * count)
+    fine = np.asarray(level.matrix.astype(np.float32) @ side_by_side)[level.render_vertices]
+    return fine.reshape(-1, count, 3).transpose(1, 0, 2), _bent_normals()
+
+
+@cache
+def _bent_normals() -> Float32Array:
+    """Return how each of the template's expressions changes its normals, (52, R, 3) float32."""
+    template, level = load_template(), topology(VIEW_LEVEL)
+    rest = vertex_normals(level.apply(template.vertices), level.quads)
+    changes = [
+        vertex_normals(level.apply(template.vertices + delta), level.quads) - rest
+        for delta in template.expression_deltas
+    ]
+    return read_only(np.stack(changes)[:, level.render_vertices], np.float32)

@@ -1,78 +1,95 @@
-"""The OpenGL widget that shows the head; facestudio.render.gl does the drawing."""
+"""The 3D view: what is shown and from where, and the gestures that turn it; a surface does the drawing."""
 
-import time
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt, QTimer, QVariantAnimation, Signal
-from PySide6.QtGui import (
-    QColor,
-    QImage,
-    QKeyEvent,
-    QMouseEvent,
-    QWheelEvent,
-)
-from PySide6.QtOpenGL import QOpenGLFramebufferObject, QOpenGLFramebufferObjectFormat
-from PySide6.QtOpenGLWidgets import QOpenGLWidget
+from PySide6.QtCore import QPointF, Qt, QVariantAnimation, Signal
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from facestudio.app.editor.painting import MOVED, confidence_colour
-from facestudio.app.viewer.orbit import Pose, camera_of, panned, zoomed_at
-from facestudio.app.viewer.software import StillPicture, uses_software
-from facestudio.render.scene import (
-    VIEWS,
-    Background,
-    Framing,
-    Marks,
-    Mode,
-    clip_planes,
-    frame_mesh,
-    projection_matrix,
-    view_matrix,
-)
-from facestudio.values import Camera
+from facestudio.app.editor.picture import Picture
+from facestudio.app.viewer.legend import CoverageLegend
+from facestudio.app.viewer.orbit import Pose, panned, zoomed_at
+from facestudio.app.viewer.shot import Shot
+from facestudio.app.viewer.wipe import PhotoWipe
+from facestudio.render.lighting import Lighting
+from facestudio.render.scene import VIEWS, Background, Framing, Marks, Mode, frame_mesh
+from facestudio.values import Camera, FloatArray
 
 _GLIDE_MS = 320
-_REST_MS = 350
-_FINER = 2.0
-# On software OpenGL: sizes to draw at while something moves, and the frame times that choose between them.
-_MOTION_SCALES = (1.0, 0.75, 0.5)
-_SLOW_MS, _FAST_MS = 30.0, 12.0
 
 
-class HeadView(QOpenGLWidget):
+class Surface(Protocol):
+    """A widget that draws shots: GlSurface, ThreadSurface."""
+
+    shown: Any
+    failed: Any
+    frame_ms: float
+
+    @property
+    def is_current(self) -> bool:  # pragma: no cover
+        """Whether the newest shot is what is seen."""
+        ...
+
+    @property
+    def is_smooth(self) -> bool:  # pragma: no cover
+        """Whether what is seen has smooth edges."""
+        ...
+
+    def show_shot(self, shot: Shot | None) -> None:  # pragma: no cover
+        """Show this from now on."""
+        ...
+
+    def picture(self) -> QImage:  # pragma: no cover
+        """Return what is seen."""
+        ...
+
+    def close_surface(self) -> None:  # pragma: no cover
+        """Give everything back."""
+        ...
+
+
+class HeadView(QWidget):
     """The head: left button turns, middle or right (or Shift and the left) pans, the wheel zooms.
 
-    `failed` is emitted with a text if OpenGL is there but cannot be used; `painted` after each frame, with
-    the number of the figure that is on the screen now; `rested` when a smooth picture of it is wanted
-    (`lay_over`).
+    `failed` is emitted with a text if OpenGL is there but cannot be used; `painted` when a frame is on the screen,
+    with the number of its figure.
+
+    Parameters
+    ----------
+    surface
+        A GlSurface or a ThreadSurface; the view takes it over.
     """
 
     failed = Signal(str)
     painted = Signal(int)
     pose_changed = Signal()
-    rested = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, surface: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("headView")
         self.setAccessibleName("3D head")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(240, 200)
+        self.surface = surface
+        surface.setParent(self)
+        surface.shown.connect(self.painted)
+        surface.failed.connect(self.failed)
+        self.wipe = PhotoWipe(self)
+        self.legend = CoverageLegend(self)
         self.mode: Mode = "textured"
         self.show_marks = False
+        self.lighting: Lighting | None = None
+        self.anaglyph = False
+        self.weights: FloatArray = np.zeros(52)
+        self.photo_area: tuple[float, float, float, float] | None = None
         self.background = Background()
         self.pose = Pose()
         self.figure_number = 0
-        self.frame_ms = 0.0
-        self._changes = 0
-        self._resting = False
-        self._motion = 0
-        self._renderer: Any = None
         self._figure: Any = None
         self._framing: Framing | None = None
-        self._stale_mesh = self._stale_texture = self._stale_marks = False
-        self._texture: Any = None
+        self._marks: Marks | None = None
         self._last: QPointF | None = None
         self._panning = False
         self._glide = QVariantAnimation(self)
@@ -81,15 +98,6 @@ class HeadView(QOpenGLWidget):
         self._glide.setEndValue(1.0)
         self._glide.valueChanged.connect(self._glided)
         self._ends = (self.pose, self.pose)
-        # Edges are smoothed by drawing twice as fine. A graphics card does that in every frame; software
-        # OpenGL would take too long for the UI thread, so a still picture is drawn elsewhere and laid over.
-        self._software = True
-        self._other: QOpenGLFramebufferObject | None = None
-        self._still = StillPicture(self)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_REST_MS)
-        self._rest.timeout.connect(self._come_to_rest)
 
     # What is shown
 
@@ -99,26 +107,48 @@ class HeadView(QOpenGLWidget):
             self._framing = None
         self._figure = figure
         self.figure_number += 1
-        if figure is None:
-            self._texture = None
-            self._touch()
-            return
         if self._framing is None:
             self.reframe()
-        self._stale_mesh = self._stale_marks = True
-        if figure.texture is not self._texture:
-            self._texture, self._stale_texture = figure.texture, True
+        self._mark()
+        self._tell_legend()
         self._touch()
 
     def set_mode(self, mode: Mode) -> None:
-        """Show the surface textured, as clay, or with its quads."""
+        """Show the surface textured, as clay, with its quads, and so on."""
         self.mode = mode
+        self._tell_legend()
+        self._touch()
+
+    def set_lighting(self, lighting: Lighting | None) -> None:
+        """Light the head so; None for the mode's own light."""
+        self.lighting = lighting
+        self._touch()
+
+    def set_anaglyph(self, on: bool) -> None:
+        """Draw for red and cyan glasses."""
+        self.anaglyph = on
+        self._touch()
+
+    def set_weights(self, weights: FloatArray) -> None:
+        """Add (52,) weights to the figure's expression."""
+        self.weights = weights
+        self._mark()
+        self._touch()
+
+    def compare(self, picture: Picture | None, area: tuple[float, float, float, float] | None) -> None:
+        """Look from the photo's camera at this area of the photo, which lies beside; None to look from anywhere."""
+        self.photo_area = area
+        if picture is None or area is None:
+            self.wipe.hide()
+        else:
+            self.wipe.setGeometry(self.rect())
+            self.wipe.lay(picture, area)
         self._touch()
 
     def set_show_marks(self, on: bool) -> None:
         """Show the landmarks on the head."""
         self.show_marks = on
-        self._stale_marks = True
+        self._mark()
         self._touch()
 
     def set_background(self, top: QColor, bottom: QColor) -> None:
@@ -146,21 +176,83 @@ class HeadView(QOpenGLWidget):
 
     def camera(self, size: tuple[int, int]) -> Camera | None:
         """Return the camera of what is seen now, for a picture of this size; None without a head."""
-        return None if self._framing is None else camera_of(self.pose, self._framing, size)
+        shot = self.shot()
+        return None if shot is None else shot.camera(size)
 
     def marks(self) -> Marks | None:
-        """Return the landmarks on the head, in the colours of the editor."""
-        if self._figure is None or not self.show_marks:
+        """Return the landmarks on the head, in the colours of the editor; None where they are not shown."""
+        return self._marks
+
+    def shot(self) -> Shot | None:
+        """Return what is to be seen; None without a head."""
+        if self._figure is None or self._framing is None:
             return None
+        return Shot(
+            number=self.figure_number,
+            figure=self._figure,
+            pose=self.pose,
+            framing=self._framing,
+            photo_area=self.photo_area,
+            mode=self.mode,
+            lighting=self.lighting,
+            background=self.background,
+            marks=self._marks,
+            weights=self.weights,
+            anaglyph=self.anaglyph,
+        )
+
+    @property
+    def frame_ms(self) -> float:
+        """How long the last frame took; 0 before the first."""
+        return self.surface.frame_ms
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what is to be seen is seen."""
+        return self.surface.is_current
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether it is, and with smooth edges."""
+        return self.surface.is_smooth
+
+    def picture(self) -> QImage:
+        """Return what is seen, in device pixels."""
+        return self.surface.picture()
+
+    def release(self) -> None:
+        """Give back what draws."""
+        self._glide.stop()
+        self.surface.close_surface()
+
+    def _tell_legend(self) -> None:
+        texture = None if self._figure is None else self._figure.head.texture
+        self.legend.tell(None if self.mode != "coverage" or texture is None else texture.coverage)
+
+    def _mark(self) -> None:
+        self._marks = None
+        if self._figure is None or not self.show_marks:
+            return
         from facestudio.app.editor.motion import sureness
+        from facestudio.template.model import load_template
 
         landmarks = self._figure.head.landmarks
-        sure = sureness(landmarks)
         colours = [
             (MOVED if moved else confidence_colour(float(value))).getRgbF()[:3]  # type: ignore[index]
-            for value, moved in zip(sure, landmarks.moved, strict=True)
+            for value, moved in zip(sureness(landmarks), landmarks.moved, strict=True)
         ]
-        return Marks(self._figure.marks, np.array(colours, dtype=np.float32))
+        places = self._figure.marks
+        active = np.flatnonzero(self.weights)
+        if len(active):
+            deltas = self._figure.head.expression_deltas[active]
+            by: FloatArray = np.einsum("k,kvc->vc", self.weights[active], deltas.astype(np.float64))
+            template = load_template()
+            places = (
+                places
+                + template.ibug68.points(template.vertices + by)
+                - template.ibug68.points(template.vertices)
+            )
+        self._marks = Marks(places.astype(np.float32), np.array(colours, dtype=np.float32))
 
     def _set_pose(self, pose: Pose) -> None:
         self.pose = pose
@@ -175,149 +267,15 @@ class HeadView(QOpenGLWidget):
         ratio = self.devicePixelRatioF()
         return max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio))
 
-    # OpenGL
-
-    def initializeGL(self) -> None:
-        """Compile the shaders; also called again when the widget got another context."""
-        try:
-            from facestudio.app.viewer.view_renderer import ViewRenderer
-
-            renderer = ViewRenderer()
-            renderer.initialise()
-        except Exception as error:  # a driver may fail in any way; the placeholder then takes over
-            self._renderer = None
-            self.failed.emit(str(error))
-            return
-        self._renderer = renderer
-        self._software = uses_software()
-        self._stale_mesh = self._stale_texture = self._stale_marks = True
-        self.context().aboutToBeDestroyed.connect(self.release)
-
-    def release(self) -> None:
-        """Give back what lives in the OpenGL context."""
-        self._rest.stop()
-        if self._renderer is not None:
-            self.makeCurrent()
-            self._other = None
-            self._renderer.release()
-            self.doneCurrent()
-            self._renderer = None
-
-    def resizeGL(self, width: int, height: int) -> None:
-        """Keep the head fitted."""
-        self.reframe()
-
-    def paintGL(self) -> None:
-        """Draw a frame into the framebuffer that Qt has now."""
-        if self._renderer is None:
-            return
-        begin = time.perf_counter()
-        size = self._pixels()
-        figure, framing = self._figure, self._framing
-        if figure is None or framing is None:  # the viewer shows another page then
-            return
-        self._upload(figure)
-        scale = self._scale()
-        self._renderer.set_coarse(self._software and not self._resting)
-        target = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-        aside = self._aside(target) if target != size else None
-        camera = camera_of(self.pose, framing, target)
-        near, far = clip_planes(camera, figure.positions)
-        self._renderer.draw(
-            view_matrix(camera),
-            projection_matrix(camera, near, far),
-            size=target,
-            framebuffer=self.defaultFramebufferObject() if aside is None else aside.handle(),
-            mode="clay" if self.mode == "textured" and self._texture is None else self.mode,
-            background=self.background,
-            mark_size=8.0 * scale * self.devicePixelRatioF(),
-            line_width=max(1.0, scale) * self.devicePixelRatioF(),
-        )
-        self._finish(aside, size)
-        self.frame_ms = 1000 * (time.perf_counter() - begin)
-        if self._software and not self._resting:
-            self._adapt()
-        self.painted.emit(self.figure_number)
-
-    def _scale(self) -> float:
-        """Return how much finer or coarser than the screen to draw."""
-        if not self._software:
-            return _FINER if self.devicePixelRatioF() < 2 else 1.0
-        return 1.0 if self._resting else _MOTION_SCALES[self._motion]
-
-    def _adapt(self) -> None:
-        """Draw coarser while something moves if frames take long, finer if there is time."""
-        if self.frame_ms > _SLOW_MS:
-            self._motion = min(self._motion + 1, len(_MOTION_SCALES) - 1)
-        elif self.frame_ms < _FAST_MS:
-            self._motion = max(self._motion - 1, 0)
-
     def _touch(self) -> None:
-        """Draw again, quickly; smooth edges follow when nothing changes for a moment."""
-        self._changes += 1
-        self._still.hide()
-        self._resting = False
-        if self._software:
-            self._rest.start()
-        self.update()
+        self.surface.show_shot(self.shot())
 
-    def rest_later(self) -> None:
-        """Ask for a smooth picture again after a while."""
-        self._rest.start()
-
-    def _come_to_rest(self) -> None:
-        if self._figure is not None and self._renderer is not None and self.isVisible():
-            if not self._resting:
-                self._resting = True
-                self.update()
-            self.rested.emit(self._changes)
-
-    def lay_over(self, image: QImage, changes: int) -> None:
-        """Show a smooth picture, unless the view has changed since `rested` was emitted with this number."""
-        ratio = self.devicePixelRatioF()
-        if changes == self._changes and (image.width(), image.height()) == self._pixels():
-            self._still.lay(image, ratio)
-
-    @property
-    def is_smooth(self) -> bool:
-        """Whether a smooth still picture is shown."""
-        return self._still.isVisible()
-
-    def _aside(self, size: tuple[int, int]) -> QOpenGLFramebufferObject:
-        target = self._other
-        if target is None or (target.width(), target.height()) != size:
-            wanted = QOpenGLFramebufferObjectFormat()
-            wanted.setAttachment(QOpenGLFramebufferObject.Attachment.Depth)
-            self._other = target = QOpenGLFramebufferObject(*size, wanted)
-        return target
-
-    def _finish(self, aside: QOpenGLFramebufferObject | None, size: tuple[int, int]) -> None:
-        """Bring a finer or coarser picture to the widget; from twice the size, linear is the mean of four."""
-        from facestudio.render.gl import GL
-
-        if aside is not None:
-            GL.glBindFramebuffer(GL.GL_READ_FRAMEBUFFER, aside.handle())
-            GL.glBindFramebuffer(GL.GL_DRAW_FRAMEBUFFER, self.defaultFramebufferObject())
-            corners = (0, 0, aside.width(), aside.height(), 0, 0, *size)
-            GL.glBlitFramebuffer(*corners, GL.GL_COLOR_BUFFER_BIT, GL.GL_LINEAR)
-            GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self.defaultFramebufferObject())
-        if self._software:
-            GL.glFinish()  # the window waits for it anyway; now its time is known
-
-    def _upload(self, figure: Any) -> None:
-        from facestudio.app.viewer.figure import base_mesh
-
-        if self._stale_mesh:
-            try:
-                self._renderer.update_positions(figure.positions, figure.normals)
-            except ValueError:  # nothing is in the context yet
-                self._renderer.upload_mesh(base_mesh())
-                self._renderer.update_positions(figure.positions, figure.normals)
-        if self._stale_texture:
-            self._renderer.upload_texture(self._texture)
-        if self._stale_marks:
-            self._renderer.set_marks(self.marks())
-        self._stale_mesh = self._stale_texture = self._stale_marks = False
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the head fitted."""
+        self.surface.setGeometry(self.rect())
+        self.wipe.setGeometry(self.rect())
+        self.legend.place()
+        self.reframe()
 
     # Pointer and keys
 
@@ -332,7 +290,7 @@ class HeadView(QOpenGLWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Turn or pan."""
-        if self._last is None or self._framing is None:
+        if self._last is None or self._framing is None or self.photo_area is not None:
             return
         by, self._last = event.position() - self._last, event.position()
         if self._panning:
@@ -353,7 +311,7 @@ class HeadView(QOpenGLWidget):
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom to the pointer."""
         steps = event.angleDelta().y() / 120
-        if steps and self._framing is not None:
+        if steps and self._framing is not None and self.photo_area is None:
             self._glide.stop()
             at = (event.position().x(), event.position().y())
             size = (self.width(), self.height())

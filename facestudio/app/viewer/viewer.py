@@ -1,16 +1,16 @@
 """The viewer: the OpenGL widget, or a clear word where there is no OpenGL."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QOpenGLContext
+from PySide6.QtGui import QColor, QGuiApplication, QOpenGLContext
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from facestudio.app.worker.tasks import Tasks
 
 if TYPE_CHECKING:
     from facestudio.app.viewer.head_view import HeadView
+    from facestudio.render.lighting import Lighting
     from facestudio.render.scene import Mode
 
 
@@ -25,6 +25,26 @@ def opengl_problem() -> str:
     if tuple(version) < (3, 3):
         return f"OpenGL {version[0]}.{version[1]} is too old, 3.3 is needed"
     return ""
+
+
+def draws_on_processor() -> bool:
+    """Whether OpenGL is software here, and can be used in a thread without a window; slow, not for the UI thread."""
+    try:
+        from facestudio.render.egl import EglContext
+
+        context = EglContext()
+    except (ImportError, RuntimeError):
+        return False
+    try:
+        context.enter()
+        from facestudio.render.gl import GL
+
+        name = GL.glGetString(GL.GL_RENDERER)
+        context.leave()
+    finally:
+        context.close()
+    text = name.decode("latin-1").lower() if isinstance(name, bytes) else str(name).lower()
+    return any(word in text for word in ("llvmpipe", "softpipe", "swiftshader", "software"))
 
 
 class _Message(QWidget):
@@ -49,21 +69,23 @@ class _Message(QWidget):
 class Viewer(QStackedWidget):
     """Shows the head if it can; everything else of the app works without it.
 
-    The widget is made when the first photo is opened, so that the window appears without waiting for a
-    driver.
+    The view is made when the first photo is opened, so that the window appears without waiting for a driver;
+    which kind of view is found out in the background.
     """
 
     pose_changed = Signal()
+    started = Signal()
 
     def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setMinimumSize(240, 200)
         self._tasks = tasks
-        self._still = 0
-        self.may_rest: Callable[[], bool] = lambda: True
+        self._asked = False
         self.view: HeadView | None = None
         self.mode: Mode = "textured"
         self.show_marks = False
+        self.anaglyph = False
+        self.lighting: Lighting | None = None
         self._figure: Any = None
         self._colours = (QColor("#444a53"), QColor("#1f2226"))
         self._waiting = _Message("viewerEmpty", "The head appears here", "It is being built from the photo.")
@@ -77,26 +99,43 @@ class Viewer(QStackedWidget):
         return self.view is not None
 
     def start(self) -> None:
-        """Make the OpenGL widget, once."""
-        if self.view is not None or self.currentWidget() is self._placeholder:
+        """Make the view, once; it is there a moment later (`started`)."""
+        if self._asked:
             return
-        problem = opengl_problem()
-        if problem:
-            self._give_up(problem)
+        self._asked = True
+        if QGuiApplication.platformName() in ("offscreen", "minimal"):
+            self._give_up(opengl_problem())
             return
-        # Not before it is needed: with it come OpenGL and SciPy.
+        self._tasks.start(draws_on_processor, self._start, lambda report: self._give_up(report.message))
+
+    def _start(self, on_processor: bool) -> None:
+        # Not before they are needed: with them come OpenGL and SciPy.
         from facestudio.app.viewer.head_view import HeadView
 
-        view = HeadView(self)
+        if on_processor:
+            from facestudio.app.viewer.thread_surface import ThreadSurface
+
+            surface: Any = ThreadSurface()
+        else:
+            problem = opengl_problem()
+            if problem:
+                self._give_up(problem)
+                return
+            from facestudio.app.viewer.gl_surface import GlSurface
+
+            surface = GlSurface()
+        view = HeadView(surface, self)
         view.failed.connect(self._give_up, Qt.ConnectionType.QueuedConnection)
         view.pose_changed.connect(self.pose_changed)
-        view.rested.connect(self._draw_still)
         view.set_mode(self.mode)
         view.set_show_marks(self.show_marks)
         view.set_background(*self._colours)
+        view.set_lighting(self.lighting)
+        view.set_anaglyph(self.anaglyph)
         self.view = view
         self.addWidget(view)
         self.set_figure(self._figure)
+        self.started.emit()
 
     def set_figure(self, figure: Any) -> None:
         """Show a figure or None."""
@@ -111,7 +150,7 @@ class Viewer(QStackedWidget):
         self._waiting.text.setText(text)
 
     def set_mode(self, mode: "Mode") -> None:
-        """Show the surface textured, as clay, or with its quads."""
+        """Show the surface textured, as clay, with its quads, and so on."""
         self.mode = mode
         if self.view is not None:
             self.view.set_mode(mode)
@@ -133,31 +172,22 @@ class Viewer(QStackedWidget):
         if self.view is not None:
             self.view.show_view(name)
 
-    def _draw_still(self, changes: int) -> None:
-        view, figure = self.view, self._figure
-        if view is None or figure is None:
-            return
-        if not self.may_rest():  # the processor has better things to do
-            view.rest_later()
-            return
-        ratio = view.devicePixelRatioF()
-        camera = view.camera((round(view.width() * ratio), round(view.height() * ratio)))
-        if camera is None:
-            return
-        mode, background, marks = view.mode, view.background, view.marks()
+    def compare(self, picture: Any, area: "tuple[float, float, float, float] | None") -> None:
+        """Lay the photo's area beside the head, seen from the photo's camera; None for the view as it was."""
+        if self.view is not None:
+            self.view.compare(picture, area)
 
-        def draw() -> QImage:
-            from facestudio.app.editor.picture import qimage_of
-            from facestudio.app.viewer.pictures import draw_view
+    def set_lighting(self, lighting: "Lighting | None") -> None:
+        """Light the head so; None for the mode's own light."""
+        self.lighting = lighting
+        if self.view is not None:
+            self.view.set_lighting(lighting)
 
-            return qimage_of(draw_view(figure, camera, mode, background, marks, 1))
-
-        def show(image: QImage) -> None:
-            if self.view is view:
-                view.lay_over(image, changes)
-
-        self._tasks.forget(self._still)
-        self._still = self._tasks.start(draw, show)
+    def set_anaglyph(self, on: bool) -> None:
+        """Draw for red and cyan glasses."""
+        self.anaglyph = on
+        if self.view is not None:
+            self.view.set_anaglyph(on)
 
     def close_view(self) -> None:
         """Give back what lives in the OpenGL context."""
@@ -170,6 +200,7 @@ class Viewer(QStackedWidget):
             "Points can be moved and heads exported all the same; a screenshot draws without OpenGL."
         )
         if self.view is not None:
+            self.view.release()
             self.removeWidget(self.view)
             self.view.deleteLater()
             self.view = None

@@ -13,12 +13,10 @@ from PySide6.QtGui import (
     QGuiApplication,
 )
 from PySide6.QtWidgets import (
-    QDockWidget,
     QFileDialog,
     QLabel,
     QMainWindow,
     QMenu,
-    QScrollArea,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -32,24 +30,27 @@ from facestudio.app.dialogs.error_dialog import ErrorDialog
 from facestudio.app.document.document import Document
 from facestudio.app.document.session import Session
 from facestudio.app.editor.photo_editor import PhotoEditor
-from facestudio.app.panels.head_panel import HeadPanel
 from facestudio.app.panels.pane import Pane
-from facestudio.app.panels.points_panel import PointsPanel
 from facestudio.app.settings import Settings
 from facestudio.app.viewer.viewer import Viewer
+from facestudio.app.window.docks import Docks
 from facestudio.app.window.menus import Menus
 from facestudio.app.window.notice import Notice, missing_runtime
 from facestudio.app.window.opening import Opened, Opener, can_take
 from facestudio.app.window.outputs import Outputs
+from facestudio.app.window.projects import Projects, state_of
 from facestudio.app.window.status import BuildStatus
 from facestudio.app.window.welcome import WelcomePage, sample_photos
 from facestudio.app.window.wiring import connect_actions, update_actions
-from facestudio.app.worker.builder import RunnerLike, shipped_runner
+from facestudio.app.worker.maker import RunnerLike
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 
-_LAYOUT_VERSION = 1
-_FILTER = "Photos (*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm);;All files (*)"
+_LAYOUT_VERSION = 2
+_FILTER = (
+    "Photos and projects (*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm *.facestudio)"
+    ";;All files (*)"
+)
 
 # Builders whose thread did not end in time: kept alive, since a thread's owner may not die before it.
 _unfinished: list[Session] = []
@@ -63,11 +64,11 @@ class MainWindow(QMainWindow):
     settings
         What is remembered between runs.
     make_runner
-        Makes the pipeline's runner, in the thread that will use it.
+        Makes the pipeline's runner, in the thread that will use it; None for the pipeline in its own process.
     """
 
     def __init__(
-        self, settings: Settings | None = None, make_runner: Callable[[], RunnerLike] = shipped_runner
+        self, settings: Settings | None = None, make_runner: Callable[[], RunnerLike] | None = None
     ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
@@ -85,10 +86,12 @@ class MainWindow(QMainWindow):
         self.editor = PhotoEditor(self.document)
         self.viewer = Viewer(self.tasks)
         self.outputs = Outputs(self, self.document, self.session, self.viewer, self.tasks, self.settings)
-        self.viewer.may_rest = lambda: not (self.session.busy or self.document.in_gesture)
+        self.projects = Projects(self)
         self.error_dialog: ErrorDialog | None = None
         self._build_centre()
-        self._build_docks()
+        self.panels = Docks(self)
+        self.docks = self.panels.all
+        self.points_panel, self.head_panel = self.panels.points, self.panels.head
         self.menus = Menus(
             self,
             self.actions_,
@@ -117,9 +120,15 @@ class MainWindow(QMainWindow):
         editor = Pane(
             "Photo", [a["points"], a["mesh"]], [a["fit_face"], a["fit_photo"]], self.editor, self.zoom_label
         )
+        more = QMenu("More", self)
+        for name in ("unlit", "normals", "coverage", "", "marks", "anaglyph"):
+            if name:
+                more.addAction(a[name])
+            else:
+                more.addSeparator()
         viewer = Pane(
             "Head",
-            [a["textured"], a["clay"], a["wireframe"], None, a["marks"], a["posed"]],
+            [a["textured"], a["clay"], a["wireframe"], more, None, a["posed"], a["compare"]],
             [a[name] for name in ("front", "45-left", "left", "45-right", "right", "back")],
             self.viewer,
         )
@@ -142,32 +151,6 @@ class MainWindow(QMainWindow):
         column.addWidget(self.pages, 1)
         self.setCentralWidget(centre)
 
-    def _build_docks(self) -> None:
-        self.points_panel = PointsPanel(self.document, self.actions_)
-        self.head_panel = HeadPanel()
-        self.docks: list[QDockWidget] = []
-        for title, name, panel in (
-            ("Points", "pointsDock", self.points_panel),
-            ("Head", "headDock", self.head_panel),
-        ):
-            dock = QDockWidget(title, self)
-            dock.setObjectName(name)
-            area = QScrollArea()
-            area.setWidgetResizable(True)
-            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-            area.setMinimumWidth(232)
-            area.setWidget(panel)
-            dock.setWidget(area)
-            self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-            self.docks.append(dock)
-        self.tabifyDockWidget(*self.docks)
-        self.docks[0].raise_()
-        self.setDockOptions(
-            QMainWindow.DockOption.AllowNestedDocks
-            | QMainWindow.DockOption.AllowTabbedDocks
-            | QMainWindow.DockOption.AnimatedDocks
-        )
-
     def _build_status(self) -> None:
         self.message = QLabel("Ready")
         self.message.setContentsMargins(10, 0, 0, 0)
@@ -188,6 +171,7 @@ class MainWindow(QMainWindow):
         self.editor.menu_wanted.connect(self._editor_menu)
         self.points_panel.reach_changed.connect(self._set_reach)
         self.session.figure_changed.connect(self._figure_changed)
+        self.viewer.started.connect(self._view_started)
         self.session.progressed.connect(self.build_status.tell)
         self.session.busy_changed.connect(self._busy_changed)
         self.session.failed.connect(self._build_failed)
@@ -216,20 +200,29 @@ class MainWindow(QMainWindow):
 
     def close_photo(self) -> None:
         """Go back to the welcome page."""
+        self.projects.when_saved(self._close_photo)
+
+    def _close_photo(self) -> None:
         self.opener.forget()
         self.document.set_photo(None)
+        self.projects.opened(None)
         self._show_workspace(False)
 
     def _opening(self, name: str) -> None:
         self.message.setText(f"Opening {name}…")
 
     def _opened(self, opened: Opened) -> None:
-        if opened.photo.path is not None:
-            self.settings.add_recent(opened.photo.path)
+        self.projects.when_saved(lambda: self._take(opened))
+
+    def _take(self, opened: Opened) -> None:
+        recent = opened.file or opened.photo.path
+        if recent is not None and not self.projects.is_autosave(recent):
+            self.settings.add_recent(recent)
         self._show_workspace(True)
         self.viewer.start()
         self.viewer.set_waiting_text("Building the head", "The shape comes first, then its texture.")
-        self.document.set_photo(opened.photo)
+        self.document.set_photo(opened.photo, state_of(opened.project))
+        self.projects.opened(opened)
         self.editor.set_picture(opened.picture)
         self.editor.setFocus()
         width, height = opened.photo.size
@@ -248,8 +241,14 @@ class MainWindow(QMainWindow):
     def _figure_changed(self, figure: Any) -> None:
         self.viewer.set_figure(figure)
         self.editor.set_wires(None if figure is None else figure.wires)
-        if not self.document.in_gesture:  # each repaint of the window takes time from the head that follows
-            self.head_panel.show_head(None if figure is None else figure.head, self.session.notes)
+        if self.document.in_gesture:  # each repaint of the window takes time from the head that follows
+            self.panels.follow(figure)
+        else:
+            self.panels.show_figure(figure)
+        self.refresh()
+
+    def _view_started(self) -> None:
+        self.panels.show_expression()
         self.refresh()
 
     def _busy_changed(self) -> None:
@@ -331,9 +330,7 @@ class MainWindow(QMainWindow):
         if on and not showing:
             state = self.settings.layout("docks")
             if state is None or not self.restoreState(state, _LAYOUT_VERSION):
-                for dock in self.docks:
-                    dock.show()
-                self.docks[0].raise_()
+                self.panels.arrange()
             self.menus.toolbar.show()
         if not on:
             for dock in self.docks:
@@ -371,7 +368,10 @@ class MainWindow(QMainWindow):
         self.opener.open_mime(event.mimeData(), "dropped")
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Remember the layout, stop what runs, give the context back."""
+        """Ask about what is not saved; remember the layout, stop what runs, give everything back."""
+        if not self.projects.may_close(self.close):
+            event.ignore()
+            return
         if self.pages.currentWidget() is self.splitter:
             self.settings.set_layout("docks", self.saveState(_LAYOUT_VERSION))
         self.settings.set_layout("window", self.saveGeometry())
@@ -379,6 +379,7 @@ class MainWindow(QMainWindow):
         self.settings.save()
         self.hide()
         self.tasks.close()
+        self.projects.close()  # after a copy that was being written
         if not self.session.close():
             self.session.setParent(None)
             _unfinished.append(self.session)

@@ -8,17 +8,34 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QWidget
 
 from facestudio.app.actions import MODE_NAMES, THEME_NAMES, VIEW_NAMES, Actions
 
-_FILE = ("open", "recent", "samples", "paste", "", "export", "screenshot", "", "close_photo", "quit")
+_FILE = (
+    *(
+        "open",
+        "recent",
+        "samples",
+        "paste",
+        "",
+        "save",
+        "save_as",
+        "",
+        "export",
+        "screenshot",
+        "",
+        "close_photo",
+        "quit",
+    ),
+)
 _EDIT = (
     *("undo", "redo", "", "select_all", "select_part", ""),
     *("reset_points", "reset_part", "reset_all", "", "whole_part", "soft", "mirror", "", "rebuild", "cancel"),
 )
 _VIEW = (
     *("fit_face", "fit_photo", "zoom_in", "zoom_out", "", "points", "mesh", ""),
-    *(*MODE_NAMES, "", "marks", "posed", "", *VIEW_NAMES, "", "panels", "theme"),
+    *(*MODE_NAMES, "", "compare", "anaglyph", "marks", "posed", "", *VIEW_NAMES, "", "panels", "theme"),
 )
 _TOOLBAR = (
     "open",
+    "save",
     "",
     "undo",
     "redo",
@@ -105,6 +122,7 @@ class Menus:
                 bar.addAction(self._actions[name])
         short = {
             "open": "Open",
+            "save": "Save",
             "whole_part": "Parts",
             "soft": "Soft",
             "reset_all": "Reset",

@@ -12,6 +12,7 @@ from facestudio.app.editor.picture import Picture, array_of, make_picture
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 from facestudio.errors import UnreadableInputError
+from facestudio.pipeline.project import SUFFIX, Project, load_project
 from facestudio.values import Photo
 
 _LONGEST_PASTED_PATH = 4096
@@ -19,15 +20,20 @@ _LONGEST_PASTED_PATH = 4096
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A photo, and the same ready to be drawn."""
+    """A photo, the same ready to be drawn, and the project it came from with its file, if any."""
 
     photo: Photo
     picture: Picture
+    project: Project | None = None
+    file: Path | None = None
 
 
 def _read(path: Path) -> Opened:
     from facestudio.photo import load_photo
 
+    if path.suffix.lower() == SUFFIX:
+        project = load_project(path)
+        return Opened(project.photo, make_picture(project.photo), project, path)
     photo = load_photo(path)
     return Opened(photo, make_picture(photo))
 

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from facestudio.app.window.main_window import MainWindow
     from facestudio.render.scene import Mode
 
-_NEED_PHOTO = ("close_photo", "rebuild", "fit_photo", "zoom_in", "zoom_out")
+_NEED_PHOTO = ("save", "save_as", "close_photo", "rebuild", "fit_photo", "zoom_in", "zoom_out")
 _NEED_POINTS = (
     *("fit_face", "select_all", "points", "whole_part", "soft", "mirror"),
     *("reset_points", "reset_part", "reset_all", "select_part"),
 )
 _NEED_HEAD = ("mesh", "screenshot", "export", "posed", "marks", *MODE_NAMES, *VIEW_NAMES)
+_NEED_VIEW = (*VIEW_NAMES, "compare", "anaglyph")
 
 
 def connect_actions(window: "MainWindow") -> None:
@@ -28,6 +29,8 @@ def connect_actions(window: "MainWindow") -> None:
     for name, do in {
         "open": window.ask_for_photo,
         "paste": window.paste,
+        "save": window.projects.save,
+        "save_as": window.projects.save_as,
         "close_photo": window.close_photo,
         "export": window.outputs.open_export,
         "screenshot": window.outputs.open_screenshot,
@@ -54,11 +57,13 @@ def connect_actions(window: "MainWindow") -> None:
     a["points"].toggled.connect(editor.set_show_points)
     a["mesh"].toggled.connect(editor.set_show_mesh)
     a["marks"].toggled.connect(viewer.set_show_marks)
+    a["compare"].toggled.connect(window.panels.compare)
+    a["anaglyph"].toggled.connect(viewer.set_anaglyph)
     a["posed"].toggled.connect(session.set_posed)
     for shown in MODE_NAMES:
         a[shown].triggered.connect(partial(_show_mode, viewer, shown))
     for name in VIEW_NAMES:
-        a[name].triggered.connect(lambda checked=False, view=name: viewer.show_view(view))
+        a[name].triggered.connect(lambda checked=False, view=name: _show_view(window, view))
     a[window.appearance.choice].setChecked(True)
     for name in THEME_NAMES:
         a[name].triggered.connect(lambda checked=False, choice=name: _choose_theme(window, choice))
@@ -68,6 +73,7 @@ def connect_actions(window: "MainWindow") -> None:
         document.landmarks_changed,
         document.selection_changed,
         document.photo_changed,
+        document.choices_changed,
     ):
         # A method of the window, not a function: Qt drops it when the window goes.
         signal.connect(window.refresh)
@@ -81,7 +87,7 @@ def update_actions(window: "MainWindow") -> None:
     a.enable(_NEED_PHOTO, document.photo is not None)
     a.enable(_NEED_POINTS, landmarks is not None)
     a.enable(_NEED_HEAD, session.head is not None)
-    a.enable(VIEW_NAMES, session.head is not None and window.viewer.view is not None)
+    a.enable(_NEED_VIEW, session.head is not None and window.viewer.view is not None)
     a["undo"].setEnabled(stack.canUndo() and quiet)
     a["redo"].setEnabled(stack.canRedo() and quiet)
     a["undo"].setText(f"Undo {_lower(stack.undoText())}".strip())
@@ -96,7 +102,8 @@ def update_actions(window: "MainWindow") -> None:
     a["select_part"].setEnabled(bool(chosen))
     a["cancel"].setEnabled(session.busy)
     if document.photo is not None:
-        window.setWindowTitle(f"{document.photo.name} - facestudio")
+        window.setWindowTitle(f"{window.projects.name}[*] - facestudio")
+    window.setWindowModified(window.projects.dirty)
 
 
 def _lower(text: str) -> str:
@@ -126,6 +133,11 @@ def _set_option(window: "MainWindow", name: str, on: bool) -> None:
 def _choose_theme(window: "MainWindow", choice: str) -> None:
     window.settings.theme = choice
     window.appearance.choose(choice)
+
+
+def _show_view(window: "MainWindow", name: str) -> None:
+    window.actions_["compare"].setChecked(False)
+    window.viewer.show_view(name)
 
 
 def _show_mode(viewer: "Viewer", mode: "Mode", checked: bool = False) -> None:

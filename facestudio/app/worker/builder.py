@@ -1,25 +1,15 @@
 """The pipeline in a thread of its own: at most one request runs and one waits, the newest."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
+from facestudio.app.worker.maker import Maker
+from facestudio.app.worker.remote import ReportedError
 from facestudio.app.worker.report import ErrorReport
 from facestudio.errors import CancelledError
 from facestudio.pipeline.request import CancelToken, Event, Outcome, Request
-
-
-class RunnerLike(Protocol):
-    """What the app needs of the pipeline's runner."""
-
-    def run(
-        self, request: Request, on_event: Callable[[Event], None], cancel: CancelToken
-    ) -> Outcome:  # pragma: no cover
-        """Reconstruct; see facestudio.pipeline.runner."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +46,6 @@ class Built:
     figure: Any
 
 
-def shipped_runner() -> RunnerLike:
-    """Return the pipeline's runner, after loading all that drawing will need (slow: not on the UI thread)."""
-    from facestudio.pipeline.runner import Runner
-
-    return Runner()
-
-
 class _Worker(QObject):
     """Lives in the builder's thread."""
 
@@ -71,40 +54,33 @@ class _Worker(QObject):
     failed = Signal(int, object)
     cancelled = Signal(int)
 
-    def __init__(self, make_runner: Callable[[], RunnerLike]) -> None:
+    def __init__(self, maker: Maker) -> None:
         super().__init__()
-        self._make_runner = make_runner
-        self._runner: RunnerLike | None = None
+        self._maker = maker
 
     @Slot()
     def warm_up(self) -> None:
-        """Load what the first build and the first paint of the viewer would otherwise wait for."""
+        """Load what the first build would otherwise wait for."""
         try:
-            from facestudio.app.viewer.figure import base_mesh
-
-            base_mesh()
-            import_module("facestudio.render.gl")
+            self._maker.warm_up()
         except Exception:  # whatever it is, it is told when it is needed
             return
 
     @Slot(object)
     def run(self, job: Job) -> None:
         """Do one job."""
-        from facestudio.app.viewer.figure import make_figure
-
         try:
             job.token.check()
-            if self._runner is None:
-                self._runner = self._make_runner()
 
             def report(event: Event) -> None:
                 self.progressed.emit(job.number, event)
 
-            outcome = self._runner.run(job.request, report, job.token)
-            job.token.check()
-            self.built.emit(Built(job, outcome, make_figure(outcome.head, job.posed)))
+            outcome, figure = self._maker.make(job.request, job.posed, report, job.token)
+            self.built.emit(Built(job, outcome, figure))
         except CancelledError:
             self.cancelled.emit(job.number)
+        except ReportedError as error:
+            self.failed.emit(job.number, error.report)
         except BaseException as error:  # nothing may end the thread; the person sees it in a dialog
             self.failed.emit(job.number, ErrorReport.of(error))
 
@@ -124,11 +100,12 @@ class Builder(QObject):
     _start = Signal(object)
     _warm = Signal()
 
-    def __init__(self, make_runner: Callable[[], RunnerLike], parent: QObject | None = None) -> None:
+    def __init__(self, maker: Maker, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._maker = maker
         self._thread = QThread(self)
         self._thread.setObjectName("facestudio-builder")
-        self._worker = _Worker(make_runner)
+        self._worker = _Worker(maker)
         self._worker.moveToThread(self._thread)
         self._start.connect(self._worker.run)
         self._warm.connect(self._worker.warm_up)
@@ -177,11 +154,12 @@ class Builder(QObject):
         self._tell()
 
     def close(self, wait_ms: int = 15_000) -> bool:
-        """Cancel everything and end the thread; returns whether it ended in time."""
+        """Cancel everything and end the thread (and the process); returns whether it ended in time."""
         if self._closed:
             return True
         self._closed = True
         self.abandon()
+        self._maker.close()
         self._thread.quit()
         return self._thread.wait(wait_ms)
 

@@ -1,0 +1,273 @@
+"""The dock "Similar heads": which database heads were used, how much, and the person's say in it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from facestudio.app.appearance.theme import Appearance
+from facestudio.app.document.document import Document
+from facestudio.app.worker.tasks import Tasks
+from facestudio.values import ByteArray, Head, SimilarHead
+
+THUMBNAIL = (64, 80)
+_SHOWN = 12
+
+
+def draw_heads(database: str, ids: tuple[str, ...], ratio: float) -> dict[str, ByteArray]:
+    """Draw database heads from the front as clay, (H, W, 3) uint8 each; for a thread."""
+    from facestudio.database.model import load_database
+    from facestudio.render.offscreen import render_views
+    from facestudio.render.scene import VIEWS, mesh_of_head
+    from facestudio.template.model import load_template
+    from facestudio.template.subdivision import topology
+
+    heads, template = load_database(database), load_template()
+    size = (round(THUMBNAIL[0] * ratio), round(THUMBNAIL[1] * ratio))
+    result: dict[str, ByteArray] = {}
+    for name in ids:
+        vertices = heads.vertices(heads.index(name))
+        mesh = mesh_of_head(topology(0), vertices, template.materials)
+        (result[name],) = render_views(mesh, None, [VIEWS["front"]], size, mode="clay")
+    return result
+
+
+class HeadRow(QFrame):
+    """One head: picture, name, similarity, weight, pin, leave out."""
+
+    def __init__(
+        self, appearance: Appearance, pinned: Callable[[bool], None], left_out: Callable[[], None]
+    ) -> None:
+        super().__init__()
+        self.picture, self.name, self.score = QLabel(), QLabel(), QLabel()
+        self.picture.setFixedSize(QSize(*THUMBNAIL))
+        self.picture.setObjectName("thumbnail")
+        self.name.setMinimumWidth(20)
+        self.score.setObjectName("muted")
+        self.weight = QSlider(Qt.Orientation.Horizontal)
+        self.weight.setRange(0, 100)
+        self.weight.setMinimumWidth(50)
+        self.percent = QLabel()
+        self.percent.setMinimumWidth(34)
+        self.percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.pin, self.out = QToolButton(), QToolButton()
+        self.pin.setCheckable(True)
+        self.pin.setToolTip("Keep this weight, whatever else changes")
+        self.pin.clicked.connect(pinned)
+        self.out.setToolTip("Leave this head out")
+        self.out.clicked.connect(lambda: left_out())
+        for button, icon in ((self.pin, "point"), (self.out, "close")):
+            button.setAutoRaise(True)
+            button.setIconSize(QSize(16, 16))
+            button.setIcon(appearance.theme.icon(icon))
+        top, middle = QHBoxLayout(), QHBoxLayout()
+        top.addWidget(self.name, 1)
+        top.addWidget(self.pin)
+        top.addWidget(self.out)
+        middle.addWidget(self.weight, 1)
+        middle.addWidget(self.percent)
+        column = QVBoxLayout()
+        column.setSpacing(1)
+        for part in (top, middle):
+            part.setSpacing(4)
+        column.addLayout(top)
+        column.addWidget(self.score)
+        column.addLayout(middle)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 2, 0, 2)
+        row.setSpacing(9)
+        row.addWidget(self.picture)
+        row.addLayout(column, 1)
+
+
+class HeadsPanel(QWidget):
+    """The similar heads, heaviest first; weights and exclusions are undo steps, and the head follows."""
+
+    def __init__(
+        self, document: Document, tasks: Tasks, appearance: Appearance, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._document, self._tasks, self._appearance = document, tasks, appearance
+        self._heads: tuple[SimilarHead, ...] = ()
+        self._database = ""
+        self._pictures: dict[tuple[str, str], QPixmap] = {}
+        self._asked: set[tuple[str, str]] = set()
+        self.rows: dict[str, HeadRow] = {}
+        self.back: dict[str, QPushButton] = {}
+        self._setting = False
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(6)
+        self._intro = QLabel()
+        self._intro.setWordWrap(True)
+        self._intro.setObjectName("muted")
+        column.addWidget(self._intro)
+        self._list, self._out = QVBoxLayout(), QVBoxLayout()
+        self._list.setSpacing(8)
+        self._out_title = QLabel("Left out")
+        self._out_title.setObjectName("sectionTitle")
+        self.reset = QPushButton("As found")
+        self.reset.setToolTip("Forget all weights and exclusions")
+        self.reset.clicked.connect(self._reset)
+        column.addLayout(self._list)
+        column.addWidget(self._out_title)
+        column.addLayout(self._out)
+        column.addWidget(self.reset)
+        column.addStretch()
+        document.choices_changed.connect(self._update)
+        appearance.changed.connect(self._rebuild)
+        self._update()
+
+    def show_head(self, head: Head | None) -> None:
+        """Show which heads were used."""
+        self._heads = (
+            () if head is None else tuple(sorted(head.similar_heads, key=lambda h: -h.weight)[:_SHOWN])
+        )
+        self._database = "" if head is None else head.database
+        self._update()
+
+    def _rebuild(self) -> None:
+        for name in list(self.rows):
+            self._drop(name)
+        self._update()
+
+    def _drop(self, name: str) -> None:
+        row = self.rows.pop(name)
+        self._list.removeWidget(row)
+        row.deleteLater()
+
+    def _update(self) -> None:
+        state = self._document.state
+        chosen = dict(state.head_weights)
+        busy = any(row.weight.isSliderDown() for row in self.rows.values())
+        if not busy:  # rows stay where they are while one is dragged
+            wanted = [head.id for head in self._heads]
+            for name in [n for n in self.rows if n not in wanted]:
+                self._drop(name)
+            for place, name in enumerate(wanted):
+                if name not in self.rows:
+                    self.rows[name] = self._make_row(name)
+                if self._list.indexOf(self.rows[name]) != place:
+                    self._list.removeWidget(self.rows[name])
+                    self._list.insertWidget(place, self.rows[name])
+            self.rows = {name: self.rows[name] for name in wanted}
+        self._setting = True
+        for head in self._heads:
+            row = self.rows.get(head.id)
+            if row is None:
+                continue
+            row.name.setText(head.id)
+            row.name.setToolTip(head.id)
+            alike = f"{100 * head.similarity:.0f} % alike" if head.similarity else "chosen"
+            row.score.setText(alike)
+            row.percent.setText(f"{100 * head.weight:.0f} %")
+            row.pin.setChecked(head.id in chosen)
+            if not row.weight.isSliderDown():
+                row.weight.setValue(round(100 * head.weight))
+        self._setting = False
+        self._intro.setText(
+            "The head's shape leans on these database heads, and what the photo does not show is borrowed from them."
+            if self._heads
+            else "No head yet."
+        )
+        self._update_out(state.excluded)
+        self.reset.setVisible(bool(state.excluded or state.head_weights))
+        self._draw()
+
+    def _update_out(self, excluded: frozenset[str]) -> None:
+        for name in [n for n in self.back if n not in excluded]:
+            button = self.back.pop(name)
+            self._out.removeWidget(button)
+            button.deleteLater()
+        for name in sorted(excluded - set(self.back)):
+            button = QPushButton(f"Use {name} again")
+            button.clicked.connect(lambda checked=False, n=name: self._take_back(n))
+            self._out.addWidget(button)
+            self.back[name] = button
+        self._out_title.setVisible(bool(excluded))
+
+    def _make_row(self, name: str) -> HeadRow:
+        row = HeadRow(self._appearance, lambda on: self._pin(name, on), lambda: self._leave_out(name))
+        row.weight.setAccessibleName(f"Weight of {name}")
+        row.pin.setAccessibleName(f"Pin {name}")
+        row.out.setAccessibleName(f"Leave {name} out")
+        row.weight.valueChanged.connect(lambda _: self._weigh(name))
+        row.weight.sliderReleased.connect(lambda: self._document.commit(f"Weight of {name}"))
+        picture = self._pictures.get((self._database, name))
+        if picture is not None:
+            row.picture.setPixmap(picture)
+        return row
+
+    # What the person says
+
+    def _with(self, name: str, weight: float | None) -> tuple[tuple[str, float], ...]:
+        chosen = dict(self._document.state.head_weights)
+        chosen.pop(name, None)
+        if weight is not None:
+            chosen[name] = weight
+        return tuple(sorted(chosen.items()))
+
+    def _weigh(self, name: str) -> None:
+        if self._setting:
+            return
+        row, document = self.rows[name], self._document
+        document.preview_state(
+            replace(document.state, head_weights=self._with(name, max(row.weight.value(), 1) / 100))
+        )
+        if not row.weight.isSliderDown():
+            document.commit(f"Weight of {name}")
+
+    def _pin(self, name: str, on: bool) -> None:
+        document = self._document
+        weight = next((head.weight for head in self._heads if head.id == name), 0.0)
+        chosen = self._with(name, weight if on else None)
+        document.change(replace(document.state, head_weights=chosen), f"{'Pin' if on else 'Unpin'} {name}")
+
+    def _leave_out(self, name: str) -> None:
+        document = self._document
+        state = replace(
+            document.state, excluded=document.state.excluded | {name}, head_weights=self._with(name, None)
+        )
+        document.change(state, f"Leave {name} out")
+
+    def _take_back(self, name: str) -> None:
+        document = self._document
+        state = replace(document.state, excluded=document.state.excluded - {name})
+        document.change(state, f"Use {name} again")
+
+    def _reset(self) -> None:
+        document = self._document
+        document.change(replace(document.state, excluded=frozenset(), head_weights=()), "Heads as found")
+
+    # Pictures
+
+    def _draw(self) -> None:
+        database = self._database
+        missing = tuple(h.id for h in self._heads if (database, h.id) not in self._asked)
+        if not missing or self._document.in_gesture:
+            return
+        self._asked.update((database, name) for name in missing)
+        ratio = self.devicePixelRatioF()
+
+        def show(pictures: dict[str, ByteArray]) -> None:
+            from facestudio.app.editor.picture import qimage_of
+
+            for name, pixels in pictures.items():
+                image: QImage = qimage_of(pixels)
+                image.setDevicePixelRatio(ratio)
+                self._pictures[database, name] = QPixmap.fromImage(image)
+                if name in self.rows:
+                    self.rows[name].picture.setPixmap(self._pictures[database, name])
+
+        self._tasks.start(lambda: draw_heads(database, missing, ratio), show)

@@ -1,0 +1,136 @@
+"""The docks: makes the panels, and keeps them and the 3D view in step with the document."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QTabWidget
+
+from facestudio.app.panels.camera_panel import CameraPanel
+from facestudio.app.panels.expression_panel import ExpressionPanel
+from facestudio.app.panels.head_panel import HeadPanel
+from facestudio.app.panels.heads_panel import HeadsPanel
+from facestudio.app.panels.points_panel import PointsPanel
+
+if TYPE_CHECKING:
+    from facestudio.app.window.main_window import MainWindow
+
+_COMPARE_MARGIN = 0.12
+
+
+class Docks:
+    """The panels of a window.
+
+    Attributes
+    ----------
+    all
+        The docks, in the order of their tabs.
+    points, head, expression, heads, camera
+        The panels.
+    """
+
+    def __init__(self, window: "MainWindow") -> None:
+        self._window = window
+        document, actions = window.document, window.actions_
+        self.points = PointsPanel(document, actions)
+        self.head = HeadPanel()
+        self.expression = ExpressionPanel(document)
+        self.heads = HeadsPanel(document, window.tasks, window.appearance)
+        self.camera = CameraPanel(document, actions)
+        self.all: list[QDockWidget] = []
+        for title, name, panel in (
+            ("Points", "pointsDock", self.points),
+            ("Head", "headDock", self.head),
+            ("Similar", "similarDock", self.heads),
+            ("Expression", "expressionDock", self.expression),
+            ("Camera", "cameraDock", self.camera),
+        ):
+            dock = QDockWidget(title, window)
+            dock.setObjectName(name)
+            area = QScrollArea()
+            area.setWidgetResizable(True)
+            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            area.setMinimumWidth(252)
+            area.setWidget(panel)
+            dock.setWidget(area)
+            window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+            self.all.append(dock)
+        window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self.arrange()
+        window.setDockOptions(
+            QMainWindow.DockOption.AllowNestedDocks
+            | QMainWindow.DockOption.AllowTabbedDocks
+            | QMainWindow.DockOption.AnimatedDocks
+        )
+        self.expression.moving.connect(self._moving)
+        # Of docks behind another, Qt says only that.
+        self.all[3].visibilityChanged.connect(lambda seen: seen or self.expression.play.setChecked(False))
+        self.camera.lighting_wanted.connect(self._light)
+        document.expression_changed.connect(self.show_expression)
+
+    def arrange(self) -> None:
+        """Put all docks at the right, one upon the other."""
+        first, *others = self.all
+        for dock in others:
+            self._window.tabifyDockWidget(first, dock)
+        for dock in self.all:
+            dock.show()
+        first.raise_()
+
+    def show_figure(self, figure: Any) -> None:
+        """Tell the panels about a new figure."""
+        head = None if figure is None else figure.head
+        self.head.show_head(head, self._window.session.notes)
+        self.expression.show_head(head)
+        self.follow(figure)
+
+    def follow(self, figure: Any) -> None:
+        """Tell what must follow while something is dragged: each repaint takes time from the head."""
+        head = None if figure is None else figure.head
+        if not self._window.document.in_gesture or self.heads.isVisible():
+            self.heads.show_head(head)
+        self.camera.show_head(head)
+        self.show_expression()
+        if figure is None:
+            self._window.actions_["compare"].setChecked(False)
+
+    def show_expression(self) -> None:
+        """Put the expression that was chosen on the head."""
+        chosen = self._window.document.state.expression
+        if not self.expression.playing:
+            self._show_weights(None if chosen is None else np.array(chosen))
+
+    def _moving(self, weights: Any) -> None:
+        if weights is None:
+            self.show_expression()
+        else:
+            self._show_weights(weights)
+
+    def _show_weights(self, weights: Any) -> None:
+        """Show 52 weights, or None for what the figure has."""
+        view, figure = self._window.viewer.view, self._window.session.figure
+        if view is None or figure is None:
+            return
+        shown = figure.head.expression if figure.posed else 0.0
+        added = np.zeros(52) if weights is None else weights - shown
+        if not np.array_equal(added, view.weights):
+            view.set_weights(added)
+
+    def _light(self, name: str) -> None:
+        from facestudio.render.lighting import LIGHT_PRESETS
+
+        self._window.viewer.set_lighting(LIGHT_PRESETS.get(name))
+
+    def compare(self, on: bool) -> None:
+        """Lay the photo beside the head, seen from the photo's camera."""
+        from facestudio.geometry.camera import project
+
+        figure, picture = self._window.session.figure, self._window.editor.picture
+        if not on or figure is None or picture is None:
+            self._window.viewer.compare(None, None)
+            return
+        pixels, _ = project(figure.head.camera, figure.head.posed_vertices())
+        low, high = np.nanmin(pixels, axis=0), np.nanmax(pixels, axis=0)
+        margin = _COMPARE_MARGIN * float((high - low).max())
+        (x0, y0), (x1, y1) = (low - margin).tolist(), (high + margin).tolist()
+        self._window.viewer.compare(picture, (x0, y0, x1, y1))

@@ -1,0 +1,137 @@
+"""The pipeline in a process of its own: it then shares neither Python's lock nor its pauses with the window."""
+
+import contextlib
+import multiprocessing
+from collections.abc import Callable
+from typing import Any
+
+from facestudio.app.worker.maker import LocalMaker, Maker
+from facestudio.app.worker.report import ErrorReport
+from facestudio.app.worker.server import serve
+from facestudio.app.worker.wire import Wire
+from facestudio.errors import CancelledError
+from facestudio.pipeline.request import CancelToken, Event, Outcome, Request
+
+_POLL_S = 0.01
+_END_S = 3.0
+
+
+class ReportedError(Exception):
+    """What went wrong in the other process, as told there."""
+
+    def __init__(self, report: ErrorReport) -> None:
+        super().__init__(report.message)
+        self.report = report
+
+
+class ProcessMaker:
+    """A Maker whose work is done in a process that is started once and kept warm.
+
+    If that process dies, the build that ran fails with RuntimeError and the next one starts another process.
+    """
+
+    def __init__(self, make_maker: Callable[[], Maker] = LocalMaker) -> None:
+        self._make_maker = make_maker
+        self._process: Any = None
+        self._wire: Wire | None = None
+        self._number = 0
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number, None before it was started."""
+        return None if self._process is None else self._process.pid
+
+    def warm_up(self) -> None:
+        """Start the process; it loads what it needs while nobody waits."""
+        if self._wire is not None or self._closed:
+            return
+        context = multiprocessing.get_context("spawn")
+        mine, theirs = context.Pipe()
+        # A daemon: should this process end in disorder, its exit handler takes the other along.
+        self._process = context.Process(
+            target=serve, args=(theirs, self._make_maker), name="facestudio-pipeline", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._wire = Wire(mine)
+
+    def make(
+        self, request: Request, posed: bool, on_event: Callable[[Event], None], cancel: CancelToken
+    ) -> tuple[Outcome, Any]:
+        """Reconstruct there, wait here.
+
+        Raises
+        ------
+        CancelledError
+            If `cancel` was set or this maker was closed.
+        ReportedError
+            If the pipeline failed.
+        RuntimeError
+            If the process died.
+        """
+        self.warm_up()
+        wire = self._wire
+        if wire is None:
+            raise CancelledError("closed")
+        self._number += 1
+        try:
+            wire.send("make", self._number, request, posed)
+            return self._await(wire, on_event, cancel)
+        except (EOFError, OSError) as error:
+            self._drop()
+            if self._closed:
+                raise CancelledError("closed") from None
+            raise RuntimeError(
+                f"The process that builds heads ended by itself ({self._ending()}). Build again with F5."
+            ) from error
+
+    def _await(
+        self, wire: Wire, on_event: Callable[[Event], None], cancel: CancelToken
+    ) -> tuple[Outcome, Any]:
+        told = False
+        while True:
+            if self._closed:
+                raise CancelledError("closed")
+            if cancel.cancelled and not told:
+                wire.send("cancel", self._number)
+                told = True
+            if not wire.connection.poll(_POLL_S):
+                continue
+            kind, number, *rest = wire.receive()
+            if number != self._number:  # of a request before
+                continue
+            if kind == "event":
+                on_event(rest[0])
+            elif kind == "made":
+                cancel.check()
+                return rest[0], rest[1]
+            elif kind == "cancelled":
+                raise CancelledError("cancelled")
+            else:
+                raise ReportedError(rest[0])
+
+    def close(self) -> None:
+        """End the process, from any thread; a `make` that waits gives up within a moment."""
+        self._closed = True
+        if self._wire is not None:
+            with contextlib.suppress(OSError):  # it is gone already
+                self._wire.send("close")
+        if self._process is not None:
+            self._process.join(_END_S)
+        self._drop()
+
+    def _ending(self) -> str:
+        code = None if self._process is None else self._process.exitcode
+        return "unknown" if code is None else f"signal {-code}" if code < 0 else f"code {code}"
+
+    def _drop(self) -> None:
+        """Let go of the process, whatever state it is in."""
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+        if self._process is not None and self._process.is_alive():
+            self._process.join(0.2)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join(_END_S)

@@ -1,0 +1,106 @@
+"""How two processes of the app hand values to each other: pickled, arrays as plain bytes beside.
+
+Both ends are this program: nothing that comes from outside is ever unpickled. Large values that both sides know
+(the photo, the landmarks, the template's own expression shapes) cross once or not at all.
+"""
+
+import io
+import pickle
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+from facestudio.template.model import load_template
+from facestudio.values import Landmarks, Photo
+
+_SHARED = (Photo, Landmarks)
+_TEMPLATE_DELTAS = "the template's expression shapes"
+
+
+class Wire:
+    """One end of a connection; several threads may send, one receives.
+
+    The runner recomputes only what changed and knows a photo and landmarks by being the same object: each end
+    keeps the last of either that crossed, so that the same object here is the same object there.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._lock = threading.Lock()
+        self._sent: dict[type, tuple[int, Any]] = {}
+        self._received: dict[str, tuple[int, Any]] = {}
+
+    def send(self, *message: Any) -> None:
+        """Send a tuple. Raises OSError if the other end is gone."""
+        with self._lock:
+            for value in _shared_in(message):
+                number, before = self._sent.get(type(value), (0, None))
+                if before is not value:
+                    self._sent[type(value)] = (number + 1, value)
+                    self._write(("keep", type(value).__name__, number + 1, value), whole=True)
+            self._write(message)
+
+    def receive(self) -> tuple[Any, ...]:
+        """Wait for a message. Raises EOFError or OSError if the other end is gone."""
+        while True:
+            count = int.from_bytes(self.connection.recv_bytes(), "little")
+            head = self.connection.recv_bytes()
+            buffers = [self.connection.recv_bytes() for _ in range(count)]
+            message = _Unpickler(io.BytesIO(head), buffers, self._received).load()
+            if message[0] != "keep":
+                return message
+            self._received[message[1]] = message[2:]
+
+    def close(self) -> None:
+        """Close this end."""
+        self.connection.close()
+
+    def _write(self, message: tuple[Any, ...], *, whole: bool = False) -> None:
+        file, buffers = io.BytesIO(), list[pickle.PickleBuffer]()
+        _Pickler(file, buffers, {} if whole else self._sent).dump(message)
+        self.connection.send_bytes(len(buffers).to_bytes(4, "little"))
+        self.connection.send_bytes(file.getvalue())
+        for buffer in buffers:
+            self.connection.send_bytes(buffer.raw())
+
+
+def _shared_in(message: tuple[Any, ...]) -> list[Any]:
+    """Return the values of a request that are kept at both ends."""
+    found: list[Any] = []
+    for part in message:
+        for name in ("photo", "landmarks"):
+            value = getattr(part, name, None)
+            if isinstance(value, _SHARED):
+                found.append(value)
+    return found
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(
+        self, file: io.BytesIO, buffers: list[pickle.PickleBuffer], sent: dict[type, tuple[int, Any]]
+    ) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffers.append)
+        self._sent = sent
+        self._deltas = load_template().expression_deltas
+
+    def persistent_id(self, obj: Any) -> Any:
+        """Name what the other end has already."""
+        if obj is self._deltas:
+            return _TEMPLATE_DELTAS
+        number, kept = self._sent.get(type(obj), (0, None))
+        return (type(obj).__name__, number) if kept is not None and kept is obj else None
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, buffers: list[bytes], received: dict[str, tuple[int, Any]]) -> None:
+        super().__init__(file, buffers=buffers)
+        self._received = received
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Return what was named."""
+        if pid == _TEMPLATE_DELTAS:
+            return load_template().expression_deltas
+        number, value = self._received.get(pid[0], (0, None))
+        if number != pid[1]:
+            raise pickle.UnpicklingError(f"{pid[0]} {pid[1]} is not here")
+        return value

@@ -1,0 +1,255 @@
+"""The docks Similar heads, Expression and Camera, as a person uses them; each move is an undo step."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Person
+from fake_runner import FakeRunner
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from facestudio.app.panels import heads_panel
+from facestudio.app.panels.camera_panel import equivalent_mm
+from facestudio.app.panels.expression_panel import PRESETS, moving, weights_of
+from facestudio.pipeline.request import Stage
+from facestudio.values import ARKIT_NAMES
+
+
+@pytest.fixture(autouse=True)
+def _pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in for thumbnails: the fake runner's heads are in no database."""
+    monkeypatch.setattr(
+        heads_panel,
+        "draw_heads",
+        lambda database, ids, ratio: {name: np.full((80, 64, 3), 90, dtype=np.uint8) for name in ids},
+    )
+
+
+def texts(person: Person) -> list[str]:
+    stack = person.window.document.undo_stack
+    return [stack.text(i) for i in range(stack.count())]
+
+
+# Expression
+
+
+def test_every_shape_has_a_slider_and_moves_the_head(person: Person, qtbot: Any, opengl: None) -> None:
+    panel, document = person.window.panels.expression, person.window.document
+    assert sorted(panel.sliders) == sorted(ARKIT_NAMES)
+    person.window.docks[3].raise_()
+    qtbot.waitUntil(lambda: person.window.viewer.view is not None, timeout=20_000)
+    view = person.window.viewer.view
+    requests = len(person.window.session.builder._maker._runner.requests)
+    slider = panel.sliders["jawOpen"]
+    slider.setSliderDown(True)
+    for value in (20, 50, 80):
+        slider.setValue(value)
+        assert view.weights[ARKIT_NAMES.index("jawOpen")] == pytest.approx(value / 100)
+    assert document.undo_stack.count() == 0  # until it is let go
+    slider.setSliderDown(False)
+    slider.sliderReleased.emit()
+    assert texts(person) == ["Jaw open"]
+    person.window.actions_["undo"].trigger()
+    assert slider.value() == 0
+    assert not view.weights.any()
+    person.window.actions_["redo"].trigger()
+    assert slider.value() == 80
+    # Nothing was built for it.
+    assert len(person.window.session.builder._maker._runner.requests) == requests
+
+
+def test_keys_move_a_slider_one_step_each(person: Person) -> None:
+    slider = person.window.panels.expression.sliders["cheekPuff"]
+    for _ in range(2):
+        QTest.keyClick(slider, Qt.Key.Key_Right)
+    assert slider.value() == 2
+    assert texts(person) == ["Cheek puff", "Cheek puff"]
+
+
+def test_presets_and_back_to_what_was_found(person: Person) -> None:
+    panel, document = person.window.panels.expression, person.window.document
+    for name, button in panel.presets.items():
+        button.click()
+        assert document.state.expression == weights_of(PRESETS[name])
+        for shape, value in PRESETS[name].items():
+            assert panel.sliders[shape].value() == round(100 * value)
+    panel.found_button.click()
+    assert document.state.expression is None
+    for _ in texts(person):
+        document.undo()
+    assert document.state.expression is None
+    assert not any(slider.value() for slider in panel.sliders.values())
+
+
+def test_presets_name_shapes_there_are() -> None:
+    for preset in PRESETS.values():
+        assert set(preset) <= set(ARKIT_NAMES)
+        assert all(0 < weight <= 1 for weight in preset.values())
+
+
+def test_finding_a_shape(person: Person) -> None:
+    panel = person.window.panels.expression
+    person.window.docks[3].raise_()
+    panel.search.setText("brow down")
+    assert {n for n, s in panel.sliders.items() if not s.isHidden()} == {"browDownLeft", "browDownRight"}
+    panel.search.clear()
+    assert not any(s.isHidden() for s in panel.sliders.values())
+
+
+def test_the_preview_moves_and_stops_by_itself(person: Person, qtbot: Any, opengl: None) -> None:
+    panel = person.window.panels.expression
+    qtbot.waitUntil(lambda: person.window.viewer.view is not None, timeout=20_000)
+    person.window.docks[3].raise_()
+    qtbot.waitUntil(panel.isVisible)
+    view = person.window.viewer.view
+    panel.play.click()
+    seen: list[float] = []
+    panel.moving.connect(lambda w: seen.append(0.0 if w is None else float(w.sum())))
+    qtbot.waitUntil(lambda: len(seen) > 4 and view.weights.any(), timeout=20_000)
+    person.window.docks[0].raise_()  # out of sight
+    qtbot.waitUntil(lambda: not panel.playing)
+    assert not view.weights.any()
+    assert person.window.document.undo_stack.count() == 0
+    values = np.array([moving(t) for t in range(0, 4000, 10)])
+    assert values.min() >= 0
+    assert values.max() <= 1
+    assert values[:, ARKIT_NAMES.index("eyeBlinkLeft")].max() > 0.9
+
+
+# Similar heads
+
+
+def test_heads_are_listed_heaviest_first_with_pictures(person: Person, qtbot: Any) -> None:
+    panel = person.window.panels.heads
+    assert list(panel.rows) == ["mh-0042", "mh-0107"]
+    row = panel.rows["mh-0042"]
+    assert (row.score.text(), row.percent.text(), row.weight.value()) == ("91 % alike", "60 %", 60)
+    qtbot.waitUntil(lambda: not row.picture.pixmap().isNull(), timeout=20_000)
+
+
+def test_leaving_a_head_out_and_taking_it_back(person: Person, runner: FakeRunner) -> None:
+    panel = person.window.panels.heads
+    panel.rows["mh-0042"].out.click()
+    person.settle()
+    assert runner.requests[-1].excluded_heads == {"mh-0042"}
+    assert list(panel.rows) == ["mh-0107", "mh-0300"]
+    assert list(panel.back) == ["mh-0042"]
+    panel.back["mh-0042"].click()
+    person.settle()
+    assert list(panel.rows) == ["mh-0042", "mh-0107"]
+    assert texts(person) == ["Leave mh-0042 out", "Use mh-0042 again"]
+    person.window.actions_["undo"].trigger()
+    person.settle()
+    assert list(panel.rows) == ["mh-0107", "mh-0300"]
+
+
+def test_weighing_a_head_live_and_pinning(person: Person, runner: FakeRunner, qtbot: Any) -> None:
+    panel, session = person.window.panels.heads, person.window.session
+    runner.forget()
+    row = panel.rows["mh-0107"]
+    row.weight.setSliderDown(True)
+    row.weight.setValue(90)
+    qtbot.waitUntil(lambda: len(runner.finished) == 1, timeout=20_000)
+    assert runner.requests[0].texture_size == 0  # live: geometry alone
+    assert dict(runner.requests[0].head_weights) == {"mh-0107": 0.9}
+    row.weight.setSliderDown(False)
+    row.weight.sliderReleased.emit()
+    person.settle()
+    assert session.head.similar_heads[0].weight == pytest.approx(0.6 / 1.5)
+    assert texts(person) == ["Weight of mh-0107"]
+    assert panel.rows["mh-0107"].pin.isChecked()
+    panel.rows["mh-0042"].pin.click()
+    assert set(dict(person.window.document.state.head_weights)) == {"mh-0042", "mh-0107"}
+    person.settle()
+    panel.reset.click()
+    person.settle()
+    assert person.window.document.state.head_weights == ()
+    assert not panel.rows["mh-0042"].pin.isChecked()
+
+
+# Camera
+
+
+def test_the_lens_is_changed_live_and_put_back(person: Person, runner: FakeRunner, qtbot: Any) -> None:
+    panel, session = person.window.panels.camera, person.window.session
+    before = session.head.camera
+    assert f"{equivalent_mm(before.fx, before.image_size):.0f} mm" in panel.value.text()
+    runner.forget()
+    panel.lens.setSliderDown(True)
+    panel.lens.setValue(60)
+    qtbot.waitUntil(lambda: len(runner.finished) == 1, timeout=20_000)
+    assert runner.requests[0].texture_size == 0
+    panel.lens.setSliderDown(False)
+    panel.lens.sliderReleased.emit()
+    person.settle()
+    assert session.head.camera.fx == pytest.approx(runner.requests[0].focal_px)
+    assert session.head.camera.translation_mm[2] < before.translation_mm[2]
+    assert "chosen" in panel.value.text()
+    assert texts(person) == ["Focal length"]
+    panel.found.click()
+    person.settle()
+    assert session.head.camera.fx == pytest.approx(before.fx)
+    assert not panel.found.isEnabled()
+
+
+def test_another_photo_starts_anew(person: Person, photo_file: Any, runner: FakeRunner) -> None:
+    window = person.window
+    window.panels.heads.rows["mh-0042"].out.click()
+    window.panels.expression.presets["Smile"].click()
+    person.settle()
+    runner.forget()
+    window.open_path(photo_file)
+    person.bot.waitUntil(lambda: bool(runner.requests) and window.session.complete, timeout=20_000)
+    assert runner.requests[-1].excluded_heads == frozenset()
+    assert window.document.state.expression is None
+    assert not window.panels.heads.back
+    assert Stage.TEXTURE not in runner.cancelled_in
+
+
+def test_the_photo_beside_the_head(person: Person, qtbot: Any, opengl: None) -> None:
+    window = person.window
+    qtbot.waitUntil(lambda: window.actions_["compare"].isEnabled(), timeout=20_000)
+    view = window.viewer.view
+    window.actions_["compare"].trigger()
+    assert view.photo_area is not None
+    qtbot.waitUntil(view.wipe.isVisible)
+    # What both show is at the same place: the nose tip of the photo and of the head.
+    from facestudio.geometry.camera import project
+
+    camera = view.camera((view.width(), view.height()))
+    head, _ = project(camera, window.session.head.landmarks_3d_posed[30:31])
+    tip = person.points[30]
+    transform = view.wipe.transform()
+    assert head[0] + 0.5 == pytest.approx(
+        [tip[0] * transform.scale + transform.x, tip[1] * transform.scale + transform.y], abs=0.6
+    )
+    QTest.mouseClick(view.wipe, Qt.MouseButton.LeftButton, pos=view.rect().center() / 2)
+    assert view.wipe.share == pytest.approx(0.25, abs=0.02)
+    assert not view.wipe.grab().toImage().isNull()
+    QTest.keyClick(view.wipe, Qt.Key.Key_Right)
+    assert view.wipe.share == pytest.approx(0.27, abs=0.02)
+    window.actions_["left"].trigger()  # a view of its own ends it
+    assert not view.wipe.isVisible()
+    assert view.photo_area is None
+
+
+def test_coverage_has_a_legend(person: Person, qtbot: Any, opengl: None) -> None:
+    qtbot.waitUntil(lambda: person.window.viewer.view is not None, timeout=20_000)
+    legend = person.window.viewer.view.legend
+    person.window.actions_["coverage"].trigger()
+    qtbot.waitUntil(legend.isVisible)
+    assert "62 %  seen in the photo" in legend.accessibleName()
+    person.window.actions_["textured"].trigger()
+    assert not legend.isVisible()
+
+
+def test_light_is_chosen(person: Person, qtbot: Any, opengl: None) -> None:
+    from facestudio.render.lighting import LIGHT_PRESETS
+
+    qtbot.waitUntil(lambda: person.window.viewer.view is not None, timeout=20_000)
+    box = person.window.panels.camera.light
+    for number in range(box.count()):
+        box.setCurrentIndex(number)
+        assert person.window.viewer.view.lighting is LIGHT_PRESETS.get(box.currentData())
+    assert {box.itemData(i) for i in range(box.count())} == {"", *LIGHT_PRESETS}
