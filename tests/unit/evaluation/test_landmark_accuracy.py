@@ -29,7 +29,7 @@ from facestudio.values import Landmarks
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three drawn photos with points, and one without a face."""
     folder = tmp_path_factory.mktemp("photos")
-    database, template = load_database("starter"), load_template()
+    database, template = load_database(), load_template()
     for i in range(3):
         shot = studio_photo(database.vertices(i), database.skins[i], np.random.default_rng([6, i]), size=320)
         points, _ = project(shot.camera, template.ibug68.points(shot.posed()))

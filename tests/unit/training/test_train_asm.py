@@ -33,7 +33,7 @@ PHOTOS = 12
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Drawn photos with the true points beside them, as .pts files."""
     folder = tmp_path_factory.mktemp("photos")
-    database, template = load_database("starter"), load_template()
+    database, template = load_database(), load_template()
     for i in range(PHOTOS):
         rng = np.random.default_rng([5, i])
         shot = studio_photo(database.vertices(i), database.skins[i], rng, size=320)
