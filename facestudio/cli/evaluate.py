@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from facestudio.cli import evaluate_landmarks
 from facestudio.cli.console import Console
 from facestudio.cli.options import TEXTURE_SIZES, common, whole_number
 from facestudio.errors import UsageError
@@ -40,6 +41,8 @@ def add_parser(commands: Any) -> None:
     )
     one.add_argument("--database", default="studio", metavar="NAME", help="head database (default: studio)")
     one.set_defaults(run=run_reconstruction)
+
+    evaluate_landmarks.add_parser(own)
 
     one = own.add_parser(
         "registration",

@@ -15,7 +15,8 @@ from facestudio.errors import NoFaceError, UsageError
 if TYPE_CHECKING:
     from facestudio.values import FaceBox, Landmarks, Photo
 
-LANDMARK_METHODS = ("mesh478",)
+# As in facestudio.landmarks.combine, which is too heavy to import for the help.
+LANDMARK_METHODS = ("combined", "asm", "asm-classic", "mesh478")
 
 
 def add_parser(commands: Any) -> None:
@@ -33,7 +34,17 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--overlay", type=Path, metavar="FILE.png", help="draw the points on the photo")
     parser.add_argument("--all-faces", action="store_true", help="all faces, also small ones")
     parser.add_argument(
-        "--method", choices=LANDMARK_METHODS, default=LANDMARK_METHODS[0], help="how they are located"
+        "--method",
+        choices=LANDMARK_METHODS,
+        default=LANDMARK_METHODS[0],
+        help="how they are located: asm and mesh together, one of them, or the classical profile search "
+        "(default: combined)",
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        metavar="FILE.npz",
+        help="an Active Shape Model of your own (facestudio train asm)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace files that are already there")
     parser.set_defaults(run=run)
@@ -78,7 +89,7 @@ def _one(job: Job, args: argparse.Namespace, console: Console, where: str) -> di
     outputs = [output, *([args.overlay] if args.overlay is not None else [])]
     check_free(outputs, overwrite=args.overwrite)
     console.progress(0.0, f"{where}locating faces")
-    found = _locate(job.photo, all_faces=args.all_faces)
+    found = _locate(job.photo, args.method, args.model, all_faces=args.all_faces)
     make_folder(output.parent)
     if output.suffix.lower() == ".pts":
         if not found.faces:
@@ -97,25 +108,26 @@ def _one(job: Job, args: argparse.Namespace, console: Console, where: str) -> di
     return {
         "photo": job.photo,
         "outputs": outputs,
+        "landmark_method": args.method,
         **faces_document(found.faces, found.timings_ms),
     }
 
 
-def _locate(path: Path, *, all_faces: bool) -> _Found:
-    from facestudio.landmarks.detector import detect_faces
+def _locate(path: Path, method: str, model: Path | None, *, all_faces: bool) -> _Found:
+    from facestudio.landmarks.asm.model import load_asm_file
+    from facestudio.landmarks.combine import locate_landmarks
     from facestudio.landmarks.mesh478 import locate_faces
-    from facestudio.landmarks.schemes import to_ibug68
     from facestudio.photo import load_photo
 
+    asm = load_asm_file(model) if model is not None else None
     times = [time.perf_counter()]
     photo = load_photo(path)
     times.append(time.perf_counter())
-    candidates = detect_faces(photo, small_faces=all_faces)
+    faces = locate_faces(photo, small_faces=all_faces)
     times.append(time.perf_counter())
-    faces = locate_faces(photo, candidates=candidates)
     chosen = faces if all_faces else faces[:1]
-    points = [(face.box, to_ibug68(face.mesh)) for face in chosen]
+    points = [(face.box, locate_landmarks(photo, face.mesh, method, model=asm)) for face in chosen]
     times.append(time.perf_counter())
-    names = ("photo", "detection", "landmarks")
+    names = ("photo", "mesh", "landmarks")
     spans = {name: 1000 * (b - a) for name, a, b in zip(names, times, times[1:], strict=False)}
     return _Found(photo, points, spans, len(faces))

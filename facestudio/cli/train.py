@@ -5,9 +5,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from facestudio.cli import train_asm
 from facestudio.cli.console import Console
 from facestudio.cli.options import common, whole_number
-from facestudio.errors import UnreadableInputError
+from facestudio.cli.outputs import check_free, make_folder
+from facestudio.errors import UnreadableInputError, UsageError
 
 
 def add_parser(commands: Any) -> None:
@@ -60,6 +62,19 @@ def add_parser(commands: Any) -> None:
     one.add_argument("--seed", type=whole_number(0), default=1, metavar="S", help="default: 1")
     one.set_defaults(run=run_shape_model)
 
+    train_asm.add_parser(own)
+
+    one = own.add_parser(
+        "mesh-noise",
+        parents=[common()],
+        help="how far the 478 points are off",
+        description="Learn bias and covariance of the 478 points, by pose and expression, from synthetic photos.",
+    )
+    one.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="from facestudio synthesize")
+    one.add_argument("--output", type=Path, required=True, metavar="FILE.npz", help="the noise file")
+    one.add_argument("--overwrite", action="store_true", help="replace a file that is already there")
+    one.set_defaults(run=run_mesh_noise)
+
 
 def run_studio_data(args: argparse.Namespace, console: Console) -> int:
     """Build template and albedo model.
@@ -94,4 +109,26 @@ def run_shape_model(args: argparse.Namespace, console: Console) -> int:
     for name, value in report.items():
         console.result(f"{name.replace('_', ' ')}: {value if isinstance(value, int) else f'{value:.3f}'}")
     console.document(report)
+    return 0
+
+
+def run_mesh_noise(args: argparse.Namespace, console: Console) -> int:
+    """Learn the landmarker's noise from synthetic photos.
+
+    Raises
+    ------
+    UnreadableInputError
+        If the folder holds too few usable photos.
+    """
+    if args.output.suffix.lower() != ".npz":
+        raise UsageError(f"{args.output.name}: the file must end in .npz")
+    check_free([args.output], overwrite=args.overwrite)
+    if not args.data.is_dir():
+        raise UnreadableInputError(f"There is no folder {args.data}")
+    from facestudio.training.mesh_noise import train_mesh_noise_on_folder
+
+    make_folder(args.output.parent)
+    noise = train_mesh_noise_on_folder(args.data, args.output, console.note)
+    console.result(f"{args.output}: mean own noise {float(noise.sigma.mean()):.2f} mm")
+    console.document({"output": args.output, "widening": noise.widening})
     return 0

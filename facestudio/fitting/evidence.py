@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from facestudio.fitting.noise import PointNoise
+from facestudio.fitting.noise import PointNoise, conditions
 from facestudio.fitting.solver import Evidence
 from facestudio.fitting.sparse_model import SparseModel
 from facestudio.geometry.camera import head_angles, project
 from facestudio.template.model import JAW_POINTS
-from facestudio.values import Camera, FloatArray, Landmarks
+from facestudio.values import ARKIT_NAMES, Camera, FloatArray, Landmarks
 
 _REACH = 0.22  # how far a correction carries, in distances between the outer eye corners
 _JAW_SIGMA_MM = 2.5
@@ -19,7 +19,9 @@ def pixels_per_mm(camera: Camera) -> float:
     return camera.fx / float(camera.translation_mm[2])
 
 
-def mesh_evidence(mesh: FloatArray, noise: PointNoise, camera: Camera) -> Evidence:
+def mesh_evidence(
+    mesh: FloatArray, noise: PointNoise, camera: Camera, expression: FloatArray | None = None
+) -> Evidence:
     """Return the evidence of mesh points (478, 2) px: bias taken off, noise scaled and turned to the face.
 
     Parameters
@@ -30,9 +32,13 @@ def mesh_evidence(mesh: FloatArray, noise: PointNoise, camera: Camera) -> Eviden
         Their learnt noise, mm.
     camera
         A camera with about the right pose.
+    expression
+        (52,) as the landmarker sees it; none by default.
     """
     scale = pixels_per_mm(camera)
-    turned = noise.rotated(head_angles(camera.rotation)[2])
+    yaw, pitch, roll = head_angles(camera.rotation)
+    seen = np.zeros(len(ARKIT_NAMES)) if expression is None else expression
+    turned = noise.under(conditions(yaw, pitch, seen)).rotated(roll)
     return Evidence(mesh - turned.bias * scale, turned.sigma * scale, turned.factor * scale)
 
 

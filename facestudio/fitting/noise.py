@@ -9,16 +9,45 @@ import numpy as np
 
 from facestudio.errors import ModelError
 from facestudio.paths import resources
-from facestudio.values import FloatArray, read_only
+from facestudio.values import ARKIT_NAMES, FloatArray, read_only
 
-NOISE_FORMAT = 1
+NOISE_FORMAT = 2
+
+_EXPRESSIONS = ("jawOpen", "mouthSmile", "eyeBlink", "mouthPucker", "browInnerUp", "browDown", "eyeSquint")
+CONDITIONS = ("yaw", "turned", "pitch", *_EXPRESSIONS)
+"""What the bias depends on: sines of yaw and pitch, the size of the former, and weights of expression shapes
+(the mean of left and right)."""
+
+
+def conditions(yaw: float, pitch: float, expression: FloatArray) -> FloatArray:
+    """Return the values of `CONDITIONS`.
+
+    Parameters
+    ----------
+    yaw, pitch
+        Of the head, radians.
+    expression
+        (52,) as the landmarker sees it, in the order of ARKIT_NAMES.
+
+    Returns
+    -------
+    numpy.ndarray
+        (C,) float64.
+    """
+    weights = dict(zip(ARKIT_NAMES, expression.tolist(), strict=True))
+    seen = [
+        weights[name] if name in weights else (weights[name + "Left"] + weights[name + "Right"]) / 2
+        for name in _EXPRESSIONS
+    ]
+    return np.array([np.sin(yaw), abs(np.sin(yaw)), np.sin(pitch), *seen])
 
 
 @dataclass(frozen=True, eq=False)
 class PointNoise:
     """Error of located points in millimetres at the point's depth, image axes of an upright face.
 
-    The covariance of all 2 N coordinates is factor @ factor.T + diag(sigma**2).
+    The covariance of all 2 N coordinates is factor @ factor.T + diag(sigma**2), for a face seen from the front without
+    expression; `under` returns the noise of another.
 
     Attributes
     ----------
@@ -28,15 +57,31 @@ class PointNoise:
         (2 N, R) float64 mm: what points have in common.
     sigma
         (N, 2) float64 mm: what each has of its own.
+    terms
+        (C, N, 2) float64 mm: what each of the `CONDITIONS` adds to the bias; C may be 0.
+    widening
+        How much the errors grow with the sine of the yaw: their logarithm per unit.
     """
 
     bias: FloatArray
     factor: FloatArray
     sigma: FloatArray
+    terms: FloatArray | None = None
+    widening: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("bias", "factor", "sigma"):
             object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
+        if self.terms is not None:
+            object.__setattr__(self, "terms", read_only(self.terms, np.float64))
+
+    def under(self, values: FloatArray) -> "PointNoise":
+        """Return the noise under conditions (C,), see `conditions`: its own bias, wider if the head is turned."""
+        if self.terms is None:
+            return self
+        wider = float(np.exp(self.widening * values[CONDITIONS.index("turned")]))
+        bias = self.bias + np.tensordot(values, self.terms, axes=1)
+        return PointNoise(bias, self.factor * wider, self.sigma * wider)
 
     def rotated(self, roll: float) -> "PointNoise":
         """Return the noise for a face whose picture is turned clockwise by `roll` radians."""
@@ -65,7 +110,11 @@ def load_noise_file(path: Path) -> PointNoise:
             meta = json.loads(str(data["meta"]))
             if meta["format"] > NOISE_FORMAT:
                 raise ModelError(f"{path} was written by a newer facestudio (format {meta['format']})")
-            return PointNoise(data["bias"], data["factor"], data["sigma"])
+            terms = data["terms"] if "terms" in data.files else None
+            if terms is not None and terms.shape != (len(CONDITIONS), *data["bias"].shape):
+                raise ValueError(f"terms of shape {terms.shape}")
+            widening = float(meta.get("widening", 0.0))
+            return PointNoise(data["bias"], data["factor"], data["sigma"], terms, widening)
     except ModelError:
         raise
     except Exception as error:  # zip, json and key errors all mean: not a usable file

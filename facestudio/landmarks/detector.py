@@ -4,6 +4,7 @@ Frames: the network's coordinates are continuous (the first pixel covers 0..1); 
 image frame (the centre of the first pixel is 0), so half a pixel is taken off on the way out.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,13 @@ _OVERLAP: Final = 0.3
 _SURE: Final = 0.8  # upright faces score 0.78 and more, others up to that when the photo lies on its side
 _CREDIBLE: Final = 0.75  # many looks see many things that score less and are no face
 _TILES: Final = (2, 4, 8)
+_SMALLEST: Final = (
+    60  # pixels: faces down to this width are looked for in tiles, if not asked for smaller ones
+)
+_SEEN_FROM: Final = 0.11  # a face at least this wide, of a tile, is seen
+_OVERLAPPING: Final = 0.36  # of neighbouring tiles: larger faces are seen in larger tiles
+_PLAIN: Final = 4.0  # grey levels: tiles of less contrast hold no face
+_DARK: Final = 90  # a picture of which 99 % is darker is brightened for the detector
 _STRIDES: Final = ((8, 2), (16, 6))  # cell size in pixels, anchors in each cell
 
 
@@ -70,8 +78,18 @@ def _letterbox(pixels: ByteArray, fill: float) -> tuple[ByteArray, float, FloatA
     shrink = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
     x, y = (_SIZE - w) // 2, (_SIZE - h) // 2
     square = np.zeros((_SIZE, _SIZE, 3), np.uint8)
-    square[y : y + h, x : x + w] = cv2.resize(pixels, (w, h), interpolation=shrink)
+    square[y : y + h, x : x + w] = _brightened(
+        np.asarray(cv2.resize(pixels, (w, h), interpolation=shrink), dtype=np.uint8)
+    )
     return square, scale, np.array([x, y], dtype=np.float64)
+
+
+def _brightened(pixels: ByteArray) -> ByteArray:
+    """Return a dark picture with its brightest hundredth made nearly white; any other as it is."""
+    bright = float(np.percentile(pixels[::2, ::2], 99))
+    if bright >= _DARK:
+        return pixels
+    return np.asarray(cv2.convertScaleAbs(pixels, alpha=230 / max(bright, 8.0)), dtype=np.uint8)
 
 
 def _infer(square: ByteArray, min_score: float) -> tuple[FloatArray, FloatArray]:
@@ -159,7 +177,7 @@ def _scan(pixels: ByteArray, min_score: float, fill: float) -> tuple[FloatArray,
 
 
 def _scan_tiles(pixels: ByteArray, min_score: float, parts: int) -> tuple[FloatArray, FloatArray]:
-    """Detect in square tiles that overlap by half, each 1/parts of the long side."""
+    """Detect in overlapping square tiles, each 1/parts of the long side."""
     height, width = pixels.shape[:2]
     scale = max(width, height) / (_SIZE * parts)
     if scale < 0.5:  # enlarging twice and more shows nothing new
@@ -170,7 +188,10 @@ def _scan_tiles(pixels: ByteArray, min_score: float, parts: int) -> tuple[FloatA
     found_points, found_scores = [np.empty((0, 8, 2))], [np.empty(0)]
     for y in _starts(h):
         for x in _starts(w):
-            square, enlarged, offset = _letterbox(small[y : y + _SIZE, x : x + _SIZE], 1.0)
+            tile = small[y : y + _SIZE, x : x + _SIZE]
+            if float(tile[::4, ::4].std(axis=(0, 1)).max()) < _PLAIN:
+                continue
+            square, enlarged, offset = _letterbox(tile, 1.0)
             points, scores = _infer(square, max(min_score, _CREDIBLE))
             found_points.append(((points - offset) * enlarged + np.array([x, y])) * scale)
             found_scores.append(scores)
@@ -178,10 +199,10 @@ def _scan_tiles(pixels: ByteArray, min_score: float, parts: int) -> tuple[FloatA
 
 
 def _starts(length: int) -> list[int]:
-    """Evenly spread starts of tiles of the network's size that overlap by at least half."""
+    """Evenly spread starts of tiles of the network's size that overlap by at least `_OVERLAPPING` of it."""
     if length <= _SIZE:
         return [0]
-    count = -(-2 * (length - _SIZE) // _SIZE) + 1
+    count = math.ceil((length - _SIZE) / (_SIZE * (1 - _OVERLAPPING))) + 1
     return [round(i * (length - _SIZE) / (count - 1)) for i in range(count)]
 
 
@@ -198,7 +219,7 @@ def search_faces(photo: Photo, *, min_score: float = 0.5) -> Iterator[tuple[Face
 
     First the whole photo, which is enough for faces of about a tenth of its long side or more, turned by
     quarters if nothing is sure; then the same from further away (a face that fills the photo); then in ever
-    smaller tiles (small faces). Take the next look only if the last one was in vain.
+    smaller tiles, until faces of 60 pixels would be seen. Take the next look only if the last one was in vain.
 
     Parameters
     ----------
@@ -214,8 +235,12 @@ def search_faces(photo: Photo, *, min_score: float = 0.5) -> Iterator[tuple[Face
     """
     for fill in (1.0, 0.5):
         yield _candidates(_scan(photo.pixels, min_score, fill))
+    before = 1
     for parts in _TILES:
-        yield _candidates(_scan_tiles(photo.pixels, min_score, parts))
+        # Not where the tiles before already show the smallest faces large enough.
+        if max(photo.size) * _SEEN_FROM > _SMALLEST * before:
+            yield _candidates(_scan_tiles(photo.pixels, min_score, parts))
+        before = parts
 
 
 def detect_faces(

@@ -10,8 +10,8 @@ from threadpoolctl import ThreadpoolController
 
 from facestudio.database.model import HeadDatabase, load_database
 from facestudio.errors import NoFaceError, UsageError
+from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
-from facestudio.landmarks.schemes import to_ibug68
 from facestudio.pipeline.chosen_heads import with_chosen_weights
 from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, CancelToken, Event, Outcome, Request, Stage
 from facestudio.pipeline.shape import Located, Shape, ShapeProblem
@@ -20,7 +20,7 @@ from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
 from facestudio.texture.fuse import Sitting, make_texture
 from facestudio.texture.options import SCALP_MODES
-from facestudio.values import DetectedFace, Head, Landmarks, SimilarHead, Texture
+from facestudio.values import DetectedFace, Head, Landmarks, Photo, SimilarHead, Texture
 
 _T = TypeVar("_T")
 _SHARE = {Stage.LANDMARKS: 0.1, Stage.RETRIEVAL: 0.1, Stage.SHAPE: 0.1, Stage.TEXTURE: 0.7}
@@ -95,7 +95,11 @@ class Runner:
         photo = _Identity(request.photo)
         given = _Identity(request.landmarks)
         faces = stage(Stage.LANDMARKS, photo, lambda: locate_faces(request.photo))
-        located = self._cached("located", (photo, request.face, given), lambda: _located(request, faces))
+        began = time.perf_counter()
+        located = self._cached(
+            "located", (photo, request.face, given), lambda: _located(request, faces, self._points)
+        )
+        timings[Stage.LANDMARKS.value] += (time.perf_counter() - began) * 1000
         base = (photo, request.face, request.database, request.focal_px, located.face is None and given)
         problem = self._cached(
             "problem",
@@ -126,6 +130,11 @@ class Runner:
             head = replace(head, texture=texture)
         head = replace(head, timings_ms=timings)
         return Outcome(head, faces, _notes(request, faces, head))
+
+    def _points(self, photo: Photo, face: DetectedFace) -> Landmarks:
+        """Locate the 68 points of a face; kept, so that a moved landmark does not locate the others anew."""
+        key = (_Identity(photo), _Identity(face))
+        return self._cached("points", key, lambda: locate_landmarks(photo, face.mesh))
 
     def _cached(self, name: str, key: Hashable, compute: Callable[[], _T]) -> _T:
         kept = self._kept.get(name)
@@ -165,7 +174,11 @@ def _check_request(request: Request) -> None:
         raise UsageError(f"Landmarks of scheme {request.landmarks.scheme}: reconstruction takes ibug68")
 
 
-def _located(request: Request, faces: tuple[DetectedFace, ...]) -> Located:
+def _located(
+    request: Request,
+    faces: tuple[DetectedFace, ...],
+    points: Callable[[Photo, DetectedFace], Landmarks],
+) -> Located:
     face = _chosen_face(request, faces)
     if face is None:
         if request.landmarks is None:
@@ -174,7 +187,7 @@ def _located(request: Request, faces: tuple[DetectedFace, ...]) -> Located:
                 hint="A face should be at least 60 pixels wide and not turned away",
             )
         return Located(None, None, request.landmarks)
-    located = to_ibug68(face.mesh)
+    located = points(request.photo, face)
     return Located(face, located, located if request.landmarks is None else request.landmarks)
 
 

@@ -113,7 +113,8 @@ class ShapeProblem:
             )
             return model, landmark_evidence(landmarks, pixels_per_mm(camera))
         mesh = corrected_mesh(face.mesh.points, located, landmarks)
-        return self._mesh_model, mesh_evidence(mesh, self._noise or mesh_noise(), camera)
+        noise = self._noise or mesh_noise()
+        return self._mesh_model, mesh_evidence(mesh, noise, camera, face.expression)
 
     def first_fit(self, check: Callable[[], None]) -> Fit:
         """Fit to the points as located, with the prior of the whole database (kept)."""

@@ -153,19 +153,30 @@ def _surface_distances(mesh: FloatArray) -> FloatArray:
     return dijkstra(graph, directed=False)
 
 
-def fit_weights(faces: Sequence[AnnotatedFace]) -> FloatArray:
+def fit_weights(
+    faces: Sequence[AnnotatedFace], scheme: str = "ibug68", prior: LandmarkMap | None = None
+) -> FloatArray:
     """Fit the weights of all 68 points, (68, 478); rows sum to one, left and right mirror each other.
 
     Ridge regression towards the map by eye, each photo also mirrored: with w = w0 + v, sum(v) = 0, it
     minimises mean |A w - t|^2 + RIDGE |v|^2, where A holds the coordinates of the neighbouring mesh points.
+
+    Parameters
+    ----------
+    faces
+        Photos with points.
+    scheme
+        Of the points.
+    prior
+        The map by eye; by default that of ibug68.
     """
-    mesh_mirror, ibug_mirror = load_scheme("mesh478").mirror, load_scheme("ibug68").mirror
+    mesh_mirror, ibug_mirror = load_scheme("mesh478").mirror, load_scheme(scheme).mirror
     mesh = np.stack([face.mesh for face in faces])
     points = np.stack([face.points for face in faces])
     mesh = np.concatenate([mesh, mesh[:, mesh_mirror] * [-1, 1, 1]])
     points = np.concatenate([points, points[:, ibug_mirror] * [-1, 1]])
     distances = _surface_distances(mesh.mean(axis=0))
-    by_eye = prior_landmark_map().matrix()
+    by_eye = (prior or prior_landmark_map()).matrix()
 
     weights = np.zeros_like(by_eye)
     for point, row in enumerate(by_eye):
@@ -208,8 +219,8 @@ def mean_error(errors: FloatArray, faces: Sequence[AnnotatedFace]) -> tuple[floa
     return float(percent.mean()), float(percent[:, 17:].mean())
 
 
-def _compact(weights: FloatArray, covariance: FloatArray) -> LandmarkMap:
-    """Return the map of the non-zero weights of a (68, 478) matrix."""
+def compact_map(weights: FloatArray, covariance: FloatArray) -> LandmarkMap:
+    """Return the map of the non-zero weights of a (68, 478) matrix, with a covariance (68, 2, 2)."""
     used = weights != 0
     width = int(used.sum(axis=1).max())
     points = np.argsort(~used, axis=1, kind="stable")[:, :width]
@@ -246,7 +257,7 @@ def learn_landmark_map(folder: Path) -> tuple[LandmarkMap, LandmarkMapReport]:
         mean_error(_residuals(prior_landmark_map().matrix(), faces), faces),
         mean_error(errors, faces),
     )
-    return _compact(fit_weights(faces), covariance), report
+    return compact_map(fit_weights(faces), covariance), report
 
 
 def save_landmark_map(path: Path, value: LandmarkMap) -> None:

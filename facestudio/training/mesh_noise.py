@@ -8,16 +8,23 @@ import numpy as np
 
 from facestudio.database.archive import save_arrays
 from facestudio.database.model import HeadDatabase
-from facestudio.fitting.noise import NOISE_FORMAT, PointNoise
+from facestudio.errors import UnreadableInputError
+from facestudio.fitting.noise import CONDITIONS, NOISE_FORMAT, PointNoise, conditions
 from facestudio.geometry.camera import head_angles, project
-from facestudio.landmarks.mesh478 import locate_faces
+from facestudio.landmarks.detector import FaceCandidate
+from facestudio.landmarks.mesh478 import locate_face, locate_faces
+from facestudio.landmarks.schemes import load_scheme
+from facestudio.photo import load_photo
 from facestudio.synthesis.studio import StudioPhoto, studio_photo
 from facestudio.template.model import load_template
-from facestudio.values import FloatArray
+from facestudio.values import FaceBox, FloatArray
 
 RANK = 28
 _LARGEST_MM = 9.0  # a point farther off than this is a blunder, not noise
 _FLOOR_MM = 0.25
+_TERM_RIDGE = 3.0
+_TRUTH_STEP_MM = 0.01  # vertices of a synthetic photo's truth are whole numbers of these
+_FEWEST = 50
 
 
 def point_errors(shot: StudioPhoto, mesh: FloatArray) -> FloatArray:
@@ -27,6 +34,42 @@ def point_errors(shot: StudioPhoto, mesh: FloatArray) -> FloatArray:
     roll = head_angles(shot.camera.rotation)[2]
     turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
     return error @ turn.T
+
+
+def learn_conditional_noise(errors: FloatArray, values: FloatArray, rank: int = RANK) -> PointNoise:
+    """Learn bias and covariance that depend on pose and expression; each photo counts also as its mirror image.
+
+    The bias is a ridge regression on the conditions; the errors grow with the sine of the yaw as exp(widening * sine).
+
+    Parameters
+    ----------
+    errors
+        (M, 478, 2) mm, as from `point_errors`.
+    values
+        (M, C): see `facestudio.fitting.noise.conditions`.
+    rank
+        How many modes of common error are kept; the rest counts as each point's own noise.
+    """
+    mirror = load_scheme("mesh478").mirror
+    both = np.concatenate([errors, errors[:, mirror] * np.array([-1.0, 1.0])])
+    flipped = values * np.where(np.array(CONDITIONS) == "yaw", -1.0, 1.0)
+    seen = np.concatenate([values, flipped])
+    middle = np.median(both, axis=0)
+    clipped = np.clip(both - middle, -_LARGEST_MM, _LARGEST_MM).reshape(len(both), -1)
+    system = np.column_stack([np.ones(len(seen)), seen])
+    pull = np.diag([0.0, *np.full(seen.shape[1], _TERM_RIDGE)])
+    solved = np.linalg.solve(system.T @ system + pull, system.T @ clipped)
+    left = clipped - system @ solved
+    turned = seen[:, CONDITIONS.index("turned")]
+    level = np.log(np.sqrt((left**2).mean(axis=1)))
+    off = turned - turned.mean()
+    widening = max(0.0, float(off @ level) / max(float(off @ off), 1e-9))
+    usual = (left / np.exp(widening * turned)[:, None]).reshape(both.shape)
+    plain = learn_noise(usual, rank)
+    shape = (-1, *middle.shape)
+    bias = middle + solved[0].reshape(middle.shape) + plain.bias
+    terms = solved[1:].reshape(shape).astype(np.float64)
+    return PointNoise(bias, plain.factor, plain.sigma, terms, widening)
 
 
 def learn_noise(errors: FloatArray, rank: int = RANK) -> PointNoise:
@@ -66,6 +109,7 @@ def train_mesh_noise(
     """
     rows = [i for i, split in enumerate(database.splits) if split == "train"]
     errors: list[FloatArray] = []
+    values: list[FloatArray] = []
     for k in range(count):
         rng = np.random.default_rng([seed, k])
         row, skin = int(rng.choice(rows)), int(rng.choice(rows))
@@ -73,22 +117,81 @@ def train_mesh_noise(
         faces = locate_faces(shot.photo, max_faces=1)
         if faces:
             errors.append(point_errors(shot, faces[0].mesh.points))
+            yaw, pitch, _ = head_angles(shot.camera.rotation)
+            values.append(conditions(yaw, pitch, faces[0].expression))
         if (k + 1) % 100 == 0:
             say(f"{k + 1} of {count} photos, a face in {len(errors)}")
-    noise = learn_noise(np.stack(errors))
+    noise = learn_conditional_noise(np.stack(errors), np.stack(values))
+    save_noise(path, noise, len(errors), f"learnt on drawn photos of the {database.name} database")
+    return noise
+
+
+def train_mesh_noise_on_folder(folder: Path, path: Path, say: Callable[[str], None] = print) -> PointNoise:
+    """Learn from synthetic photos (`facestudio synthesize`) in a folder, and write what was learnt.
+
+    Parameters
+    ----------
+    folder
+        Photos (.jpg) with their truth (.npz) beside them, in any subfolder.
+    path
+        The noise file to write.
+    say
+        Called with a line of progress.
+
+    Raises
+    ------
+    UnreadableInputError
+        If there are fewer than 50 such photos, or one cannot be read.
+    """
+    template = load_template()
+    errors: list[FloatArray] = []
+    values: list[FloatArray] = []
+    for number, file in enumerate(sorted(folder.rglob("*.npz"))):
+        try:
+            with np.load(file, allow_pickle=False) as data:
+                true, rotation = data["mesh478"], data["rotation"]
+                posed = data["vertices"] * _TRUTH_STEP_MM
+                depth = (template.mesh478.points(posed) @ rotation.T + data["translation_mm"])[:, 2]
+                eyes, focal = data["ibug68"][[36, 45]], float(data["intrinsics"][0])
+                (x0, y0), (x1, y1) = data["ibug68"].min(axis=0), data["ibug68"].max(axis=0)
+        except Exception as error:  # zip, key and shape errors all mean: not a usable truth
+            raise UnreadableInputError(f"{file} is not the truth of a synthetic photo: {error}") from error
+        keypoints = np.zeros((6, 2))
+        keypoints[:2] = eyes
+        photo = load_photo(file.with_suffix(".jpg"))
+        face = locate_face(photo, FaceCandidate(FaceBox(x0, y0, x1, y1, 1.0), keypoints))
+        if face.presence < 0.5:
+            continue
+        yaw, pitch, roll = head_angles(rotation)
+        turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
+        errors.append((face.mesh.points - true) * (depth / focal)[:, None] @ turn.T)
+        values.append(conditions(yaw, pitch, face.expression))
+        if (number + 1) % 100 == 0:
+            say(f"{number + 1} photos, a face in {len(errors)}")
+    if len(errors) < _FEWEST:
+        raise UnreadableInputError(
+            f"{folder} holds {len(errors)} usable synthetic photos: {_FEWEST} are needed"
+        )
+    noise = learn_conditional_noise(np.stack(errors), np.stack(values))
+    save_noise(path, noise, len(errors), "learnt on synthetic photos (facestudio synthesize)")
+    return noise
+
+
+def save_noise(path: Path, noise: PointNoise, photos: int, source: str) -> None:
+    """Write a noise file (docs/formats/landmark-noise.md)."""
     meta = {
         "format": NOISE_FORMAT,
-        "photos": len(errors),
+        "photos": photos,
         "licence": "Apache-2.0",
-        "source": f"learnt on drawn photos of the {database.name} database",
+        "source": source,
+        "widening": round(noise.widening, 6),
     }
-    save_arrays(
-        path,
-        {
-            "meta": np.array(json.dumps(meta, sort_keys=True)),
-            "bias": noise.bias.astype(np.float32),
-            "factor": noise.factor.astype(np.float16),
-            "sigma": noise.sigma.astype(np.float32),
-        },
-    )
-    return noise
+    arrays = {
+        "meta": np.array(json.dumps(meta, sort_keys=True)),
+        "bias": noise.bias.astype(np.float32),
+        "factor": noise.factor.astype(np.float16),
+        "sigma": noise.sigma.astype(np.float32),
+    }
+    if noise.terms is not None:
+        arrays["terms"] = noise.terms.astype(np.float16)
+    save_arrays(path, arrays)

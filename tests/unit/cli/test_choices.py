@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from facestudio.cli import landmarks, options, reconstruct, render
 from facestudio.export import FORMATS
+from facestudio.landmarks.combine import LANDMARK_METHODS
 from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, Request, Stage
 from facestudio.render.scene import MODES
 
@@ -15,7 +16,7 @@ def test_choices_are_those_of_the_rooms() -> None:
     assert Request.texture_size in options.TEXTURE_SIZES
     assert options.FORMATS == FORMATS
     assert render.MODES == MODES
-    assert landmarks.LANDMARK_METHODS == ("mesh478",)
+    assert landmarks.LANDMARK_METHODS == LANDMARK_METHODS
 
 
 def test_progress_covers_every_stage_in_order() -> None:

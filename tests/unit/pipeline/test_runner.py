@@ -37,7 +37,7 @@ def test_the_result_is_whole_and_says_how_it_came(outcome):
     assert head.vertices.shape == template.vertices.shape
     assert head.texture is not None
     assert head.texture.size == 512
-    assert head.landmark_method == "mesh478"
+    assert head.landmark_method == "combined"
     assert head.retrieval_method == "sparse-shape"
     assert head.shape_method == "map-tps"
     assert len(head.similar_heads) == 10

@@ -4,11 +4,19 @@ import numpy as np
 import pytest
 
 from facestudio.database.model import load_database
-from facestudio.fitting.noise import load_noise_file
+from facestudio.errors import UnreadableInputError
+from facestudio.fitting.noise import CONDITIONS, PointNoise, conditions, load_noise_file
 from facestudio.geometry.camera import project, view_camera
 from facestudio.synthesis.studio import StudioPhoto
 from facestudio.template.model import load_template
-from facestudio.training.mesh_noise import learn_noise, point_errors, train_mesh_noise
+from facestudio.training.mesh_noise import (
+    learn_conditional_noise,
+    learn_noise,
+    point_errors,
+    save_noise,
+    train_mesh_noise,
+    train_mesh_noise_on_folder,
+)
 from facestudio.values import ARKIT_NAMES, Photo
 
 POINTS, RANK = 24, 3
@@ -97,3 +105,62 @@ def test_what_is_written_is_what_was_learnt(tmp_path):
     first = path.read_bytes()
     train_mesh_noise(load_database(), 4, 5, path, said.append)
     assert path.read_bytes() == first
+
+
+def _turned_errors(count: int = 1500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Errors of 478 points whose bias follows the conditions, as far as mirrored faces have mirrored errors."""
+    from facestudio.landmarks.schemes import load_scheme
+
+    rng = np.random.default_rng(3)
+    mirror = load_scheme("mesh478").mirror
+    terms = rng.normal(size=(len(CONDITIONS), 478, 2))
+    sign = np.where(np.array(CONDITIONS) == "yaw", -1.0, 1.0)[:, None, None]
+    terms = (terms + sign * terms[:, mirror] * [-1, 1]) / 2
+    values = rng.uniform(0, 0.8, (count, len(CONDITIONS)))
+    values[:, 0] = rng.uniform(-0.8, 0.8, count)
+    values[:, 1] = np.abs(values[:, 0])
+    own = rng.normal(size=(count, 478, 2)) * 0.5 * np.exp(values[:, 1])[:, None, None]
+    return np.tensordot(values, terms, axes=1) + own, values, terms
+
+
+def test_a_bias_by_pose_and_expression_comes_back():
+    errors, values, terms = _turned_errors()
+    learnt = learn_conditional_noise(errors, values)
+    np.testing.assert_allclose(learnt.terms, terms, atol=0.4)
+    assert np.abs(learnt.terms - terms).mean() < 0.08
+    assert learnt.widening == pytest.approx(1.0, abs=0.15)
+    there = learnt.under(values[0])
+    np.testing.assert_allclose(there.bias, np.tensordot(values[0], terms, axes=1), atol=0.3)
+    assert (there.sigma > learnt.under(np.zeros(len(CONDITIONS))).sigma).all()
+
+
+def test_conditions_survive_the_file(tmp_path):
+    errors, values, _ = _turned_errors(200)
+    learnt = learn_conditional_noise(errors, values)
+    save_noise(tmp_path / "noise.npz", learnt, 200, "a test")
+    read = load_noise_file(tmp_path / "noise.npz")
+    np.testing.assert_allclose(read.terms, learnt.terms, atol=0.01)
+    assert read.widening == pytest.approx(learnt.widening, abs=1e-5)
+
+
+def test_noise_without_conditions_is_the_same_everywhere():
+    plain = PointNoise(np.ones((4, 2)), np.zeros((8, 0)), np.ones((4, 2)))
+    assert plain.under(np.ones(len(CONDITIONS))) is plain
+
+
+def test_conditions_read_pose_and_both_sides_of_an_expression():
+    weights = np.zeros(len(ARKIT_NAMES))
+    weights[ARKIT_NAMES.index("mouthSmileLeft")] = 0.6
+    weights[ARKIT_NAMES.index("jawOpen")] = 0.5
+    values = dict(zip(CONDITIONS, conditions(-0.5, 0.2, weights).tolist(), strict=True))
+    assert values["yaw"] == pytest.approx(-np.sin(0.5))
+    assert values["turned"] == pytest.approx(np.sin(0.5))
+    assert (values["mouthSmile"], values["jawOpen"]) == pytest.approx((0.3, 0.5))
+
+
+def test_a_folder_without_truth_is_told(tmp_path):
+    with pytest.raises(UnreadableInputError, match="50 are needed"):
+        train_mesh_noise_on_folder(tmp_path, tmp_path / "noise.npz")
+    np.savez(tmp_path / "other.npz", other=np.zeros(3))
+    with pytest.raises(UnreadableInputError, match=r"other\.npz"):
+        train_mesh_noise_on_folder(tmp_path, tmp_path / "noise.npz")

@@ -1,0 +1,1 @@
+"""Trains the Active Shape Model: annotated photos, their augmentation, the local experts."""
