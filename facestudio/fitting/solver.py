@@ -6,7 +6,8 @@ Gauss-Newton with an analytic Jacobian on
 
 x = mean + z identity + e expression. The points' covariance has low rank plus diagonal, so it is inverted by
 the Woodbury identity. The local deformation modes are part of that covariance while the others are sought (they
-are many, linear and Gaussian); what they take up of the residual is their conditional mean. Expression weights are kept in 0..1 by an active set.
+are many, linear and Gaussian); what they take up of the residual is their conditional mean. Expression weights are
+kept in 0..1 by an active set.
 """
 
 from collections.abc import Callable

@@ -22,7 +22,7 @@ _FACE_MM, _FADE_MM = 105.0, 25.0
 def vertex_areas(vertices: FloatArray, quads: IntArray) -> FloatArray:
     """Return the area that belongs to each vertex, (V,) mm²: a quarter of each quad around it."""
     area = np.linalg.norm(face_area_vectors(vertices, quads), axis=1)
-    return np.bincount(quads.ravel(), np.repeat(area / 4, 4), minlength=len(vertices))
+    return np.bincount(quads.ravel(), np.repeat(area / 4, 4), minlength=len(vertices)).astype(np.float64)
 
 
 def learn_local_modes(template: Template, mean: FloatArray, count: int) -> Float32Array:

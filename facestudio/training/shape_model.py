@@ -94,7 +94,8 @@ def learn_shape_model(
     own_basis = _signed(vt[:MAKEHUMAN_MODES] * s[:MAKEHUMAN_MODES, None] / root, vt[:MAKEHUMAN_MODES])
     gram = (own_basis * root**2) @ own_basis.T
     of_own = np.linalg.solve(gram, (own_basis * root**2) @ left.T).T
-    macro = _shrunk(np.concatenate([_emphasised(of_scans, people), _OWN_SHARE * of_own], axis=1), people)
+    both = np.concatenate([_emphasised(of_scans, people), _OWN_SHARE * of_own], axis=1).astype(np.float64)
+    macro = _shrunk(both, people)
     macro -= by_ancestry[:, None] * (people @ macro).mean(axis=0)
     varied = np.cov((people @ macro).T)
     opened = template.open_mouthed() - template.vertices
@@ -151,7 +152,7 @@ def _explained(
     """
     each = np.repeat(weight, 3) / _MM2_PER_COEFFICIENT
     gram = (basis * each) @ basis.T + np.eye(len(basis))
-    found = np.linalg.solve(gram, (basis * each) @ fields.T).T
+    found = np.linalg.solve(gram, (basis * each) @ fields.T).T.astype(np.float64)
     found = _shrunk(found, people)
     return found, fields - found @ basis
 

@@ -85,7 +85,9 @@ class TargetSurface:
         distance = np.linalg.norm(feet - points[row], axis=1)
         # The distance to a triangle whose normal disagrees counts as longer.
         flat = normalised(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]))
-        cost = distance + 2.0 * self._reach * np.clip(0.5 - np.einsum("ij,ij->i", flat, normals[row]), 0, None)
+        cost = distance + 2.0 * self._reach * np.clip(
+            0.5 - np.einsum("ij,ij->i", flat, normals[row]), 0, None
+        )
         order = np.lexsort((cost, row))
         best = order[np.unique(row[order], return_index=True)[1]]
         triangles, bary, feet = which[best], bary[best], feet[best]

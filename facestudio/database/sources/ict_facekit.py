@@ -60,13 +60,15 @@ class IctFaceKit:
             and self.faces.shape[1] == 4
             and len(self.material) == len(self.faces)
             and self.landmarks68.shape == (68,)
-            and -1 <= self.faces.min(initial=0)
+            and self.faces.min(initial=0) >= -1
             and self.faces.max(initial=0) < count
-            and 0 <= self.landmarks68.min()
+            and self.landmarks68.min() >= 0
             and self.landmarks68.max() < count
         )
         if not sound or not np.isfinite(self.neutral).all() or not np.isfinite(self.identity).all():
-            raise UnreadableInputError("This is not ICT-FaceKit's model: its tables do not fit together", hint=_HINT)
+            raise UnreadableInputError(
+                "This is not ICT-FaceKit's model: its tables do not fit together", hint=_HINT
+            )
         if not {FACE, BACK} <= set(self.material):
             raise UnreadableInputError(f"ICT-FaceKit's materials {FACE} and {BACK} are missing", hint=_HINT)
 

@@ -58,7 +58,7 @@ def test_motion_is_taken_out_and_nothing_else(scans: FloatArray) -> None:
     weight = vertex_weights(template, template.vertices)
     assert weight.sum() == pytest.approx(1)
     still = without_motion(scans[:4], template.vertices, weight)
-    turn = np.cross([0.01, -0.02, 0.03], template.vertices) + [3.0, -2.0, 5.0]
+    turn = np.cross([0.01, -0.02, 0.03], template.vertices) + np.array([3.0, -2.0, 5.0])
     np.testing.assert_allclose(without_motion(still + turn, template.vertices, weight), still, atol=1e-9)
 
 

@@ -10,9 +10,9 @@ from facestudio.cli.console import Console
 from facestudio.cli.options import common, whole_number
 
 
-def add_command(own: Any) -> None:
-    """Add the command to those of `facestudio evaluate`."""
-    one = own.add_parser(
+def add_parser(commands: Any) -> None:
+    """Add the command to those of `evaluate`."""
+    one = commands.add_parser(
         "representation",
         parents=[common()],
         help="how near heads come to the shape model",
