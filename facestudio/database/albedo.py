@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -140,9 +140,3 @@ def load_albedo() -> AlbedoModel:
         If it is missing or damaged.
     """
     return load_albedo_file(resources() / "database" / "albedo.npz")
-
-
-@lru_cache(maxsize=8)
-def shipped_skin(coefficients: tuple[float, ...], size: int) -> ByteArray:
-    """Return a skin of the shipped AlbedoModel (the last few are kept), (size, size, 3) uint8, read-only."""
-    return read_only(load_albedo().skin(np.array(coefficients), size), np.uint8)

@@ -53,7 +53,7 @@ AXES: tuple[Axis, ...] = (
     Axis("lids", 0.3, 0.3, -0.5, 1.5),
     _share("beard", 0.15),
     Axis("moustache", 0.0, 0.4, -1.0, 1.0),  # relative to the beard
-    Axis("brow_density", 0.6, 0.2, 0.05, 1.2),
+    Axis("brow_density", 0.6, 0.2, 0.0, 1.2),
     Axis("brow_thickness", 0.0, 1.0, -2.5, 2.5),
     Axis("brow_arch", 0.0, 1.0, -2.5, 2.5),
     Axis("brow_height", 0.0, 1.0, -2.5, 2.5),
@@ -130,6 +130,17 @@ def skin_coefficients(values: dict[str, float]) -> FloatArray:
             raise KeyError(name)
         row[k] = (float(np.clip(value, _LOW[k], _HIGH[k])) - _MIDDLE[k]) / _SPREAD[k]
     return row
+
+
+def with_values(coefficients: FloatArray, **values: float) -> FloatArray:
+    """Return the coefficients (J,) of a skin of which some axes have other values.
+
+    Raises
+    ------
+    KeyError
+        If a name is no axis.
+    """
+    return skin_coefficients({**skin_values(coefficients), **values})
 
 
 def tone_colour(tone: float) -> FloatArray:

@@ -15,6 +15,7 @@ from facestudio.database.albedo import load_albedo
 from facestudio.database.appearance import draw_appearance, draw_head
 from facestudio.database.model import HeadDatabase, load_database
 from facestudio.database.shape_model import load_shape_model
+from facestudio.database.skin_axes import with_values
 from facestudio.database.skins import draw_skin as draw_coefficients
 from facestudio.template.model import load_template
 from facestudio.template.seating import seat_eyeballs
@@ -97,6 +98,7 @@ def draw_identity(rng: np.random.Generator, held_out: bool = False) -> Identity:
 
 
 def draw_skin(rng: np.random.Generator, size: int) -> ByteArray:
-    """Draw a skin in the template's atlas, (size, size, 3) uint8 RGB; not a head's own, which gives shape away."""
+    """Draw a hairless skin, (size, size, 3) uint8 RGB; not a head's own: that would give its shape away."""
     # Drawn anew for each photo: the two populations have other generators, and no skin in common.
-    return load_albedo().skin(draw_coefficients({}, rng), size)
+    drawn = draw_coefficients({}, rng)
+    return load_albedo().skin(with_values(drawn, hair_density=0.0, brow_density=0.0, beard=0.0), size)

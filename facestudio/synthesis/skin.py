@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facestudio.database.albedo import load_albedo
 from facestudio.synthesis.labels import Label
 from facestudio.synthesis.noise import fine_noise, smooth_noise
 from facestudio.synthesis.person import Person, to_srgb
@@ -27,7 +26,6 @@ from facestudio.synthesis.skinmaps import (
 )
 from facestudio.values import ByteArray, Float32Array, FloatArray
 
-_COARSE = 128
 _FIELD = 256  # resolution of the slowly varying changes
 
 
@@ -37,40 +35,6 @@ class PaintedSkin:
 
     pixels: ByteArray
     labels: ByteArray
-
-
-@lru_cache(maxsize=3)
-def _painted_hair(size: int) -> Float32Array:
-    """Where skins may have hair and brows painted on, (size, size) float32 0..1."""
-    maps = skin_maps(size)
-    hair = cv2.resize(load_albedo().hair, (size, size), interpolation=cv2.INTER_LINEAR)
-    wide = round(size * 0.035)
-    mask = cv2.dilate(hair, np.ones((wide, wide), np.uint8)).astype(np.float32) / 255
-    brows = np.zeros((size, size), np.uint8)
-    for upper, lower in zip(BROW_UPPER, BROW_LOWER, strict=True):
-        fill(brows, np.concatenate([maps.points[list(upper)], maps.points[list(lower)][::-1]]), 255)
-    wide = round(size * 0.018) | 1
-    brows = cv2.dilate(brows, np.ones((wide, wide), np.uint8)).astype(np.float32) / 255
-    return np.asarray(
-        cv2.GaussianBlur(np.maximum(mask, 0.85 * brows), (0, 0), size * 0.006), dtype=np.float32
-    )
-
-
-def bare_skin(skin: ByteArray) -> Float32Array:
-    """Return a skin (S, S, 3) without painted hair and brows: filled in from around, float32 0..255."""
-    size = len(skin)
-    mask = _painted_hair(size)[..., None]
-    small = cv2.resize(skin, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    keep = (1 - _painted_hair(_COARSE))[..., None] ** 2 * skin_maps(_COARSE).skin[..., None] + 1e-4
-    filled = np.zeros_like(small)
-    total = np.full((_COARSE, _COARSE, 1), 1e-12, np.float32)
-    for sigma, trust in ((3.0, 1.0), (9.0, 0.02), (28.0, 0.0002)):
-        filled += trust * cv2.GaussianBlur(small * keep, (0, 0), sigma)
-        total += trust * cv2.GaussianBlur(keep, (0, 0), sigma)[..., None]
-    filled = cv2.resize(filled / total, (size, size), interpolation=cv2.INTER_LINEAR)
-    filled += 2.2 * fine_noise(size)[..., None]
-    base = skin.astype(np.float32)
-    return base + (filled - base) * mask
 
 
 def _field(maps: SkinMaps, centre: tuple[float, float], reach: float) -> Float32Array:
@@ -115,7 +79,7 @@ def paint_skin(
     rng
         Source of chance.
     skin
-        (S, S, 3) uint8 from `draw_skin`.
+        (S, S, 3) uint8 from `draw_skin`: without hair.
     person
         Colours, age, make-up.
     stubble
@@ -125,7 +89,7 @@ def paint_skin(
     """
     size = len(skin)
     maps, coarse = skin_maps(size), skin_maps(_FIELD)
-    base = bare_skin(skin)
+    base = skin.astype(np.float32)
     face = base[maps.skin].mean(axis=0)
     darkness = 1 - float(face.mean()) / 255
     gain = np.exp(rng.normal(0, 0.08)) * np.exp(rng.normal(0, 0.025, 3))

@@ -7,14 +7,35 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facestudio.database.albedo import shipped_skin
+from facestudio.database.albedo import load_albedo
 from facestudio.database.model import HeadDatabase
+from facestudio.database.skin_axes import with_values
+from facestudio.database.store import own_texture
 from facestudio.texture.layout import texel_layout
 from facestudio.texture.look import static_maps
-from facestudio.values import BoolArray, Float32Array, FloatArray, SimilarHead
+from facestudio.values import BoolArray, ByteArray, Float32Array, FloatArray, SimilarHead, read_only
 
 _TONE_SIZE = 64
 TYPICAL_TONE = np.array([150.0, 115.0, 98.0])
+
+
+_STUBBLE_DENSITY = 0.85
+
+
+@dataclass(frozen=True, eq=False)
+class DonorSkin:
+    """A head's skin; equal only to itself, so that what is made of it can be kept.
+
+    Attributes
+    ----------
+    coefficients
+        (J,) of the AlbedoModel.
+    own
+        The texture that an imported head came with, (S, S, 3) uint8; None for the AlbedoModel's.
+    """
+
+    coefficients: FloatArray
+    own: ByteArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,31 +44,55 @@ class Donor:
 
     Attributes
     ----------
-    coefficients
-        Of the AlbedoModel.
+    source
+        The skin.
     gain
         (3,) what its colours are multiplied by.
     """
 
-    coefficients: tuple[float, ...]
+    source: DonorSkin
     gain: FloatArray
 
     def skin(self, size: int) -> Float32Array:
         """Return the skin, (size, size, 3) float32; not clipped."""
-        return shipped_skin(self.coefficients, size).astype(np.float32) * self.gain.astype(np.float32)
+        return _skin(self.source, size).astype(np.float32) * self.gain.astype(np.float32)
 
     def raw(self, size: int) -> Float32Array:
         """Return the skin in its own tone, (size, size, 3) float32."""
-        return shipped_skin(self.coefficients, size).astype(np.float32)
+        return _skin(self.source, size).astype(np.float32)
 
     def fine(self, size: int, work: int) -> NDArray[np.int8]:
         """Return its structure finer than an atlas of `work` texels a side, in its own tone, (size, size, 3) int8."""
-        return _fine(self.coefficients, size, work)
+        return _fine(self.source, size, work)
+
+
+@lru_cache(maxsize=64)
+def donor_skin(database: HeadDatabase, head_id: str, stubble: bool) -> DonorSkin:
+    """Return a head's skin without its beard, its scalp shaved bare or to stubble.
+
+    Hair is a person's own: only the photo says what the sitter wears. The texture of an imported head is taken as
+    it is.
+    """
+    bare = with_values(
+        database.skins[database.index(head_id)],
+        beard=0.0,
+        hair_density=_STUBBLE_DENSITY if stubble else 0.0,
+        hair_loss=0.0,
+    )
+    return DonorSkin(bare, own_texture(database, head_id))
+
+
+@lru_cache(maxsize=8)
+def _skin(source: DonorSkin, size: int) -> ByteArray:
+    if source.own is None:
+        return read_only(load_albedo().skin(source.coefficients, size), np.uint8)
+    method = cv2.INTER_AREA if size < len(source.own) else cv2.INTER_CUBIC
+    return read_only(np.asarray(cv2.resize(source.own, (size, size), interpolation=method)), np.uint8)
 
 
 @lru_cache(maxsize=2)
-def _fine(coefficients: tuple[float, ...], size: int, work: int) -> NDArray[np.int8]:
-    skin = shipped_skin(coefficients, size)
+def _fine(source: DonorSkin, size: int, work: int) -> NDArray[np.int8]:
+    skin = _skin(source, size)
     coarse = cv2.resize(skin, (work, work), interpolation=cv2.INTER_AREA)
     out = np.empty(skin.shape, dtype=np.int8)
     times = size // work
@@ -60,11 +105,11 @@ def _fine(coefficients: tuple[float, ...], size: int, work: int) -> NDArray[np.i
     return out
 
 
-@lru_cache(maxsize=2048)
-def _tone(coefficients: tuple[float, ...]) -> FloatArray:
+@lru_cache(maxsize=64)
+def _tone(source: DonorSkin) -> FloatArray:
     """Return the median colour of a skin's face, (3,) 0..255."""
     layout, (inside_oval, _) = texel_layout(_TONE_SIZE), static_maps(_TONE_SIZE)
-    skin = shipped_skin(coefficients, _TONE_SIZE)[layout.rows, layout.columns]
+    skin = _skin(source, _TONE_SIZE)[layout.rows, layout.columns]
     return np.median(skin[inside_oval > 0.03].astype(np.float64), axis=0)
 
 
@@ -73,7 +118,9 @@ def face_tone(colours: Float32Array, face: BoolArray) -> FloatArray:
     return np.median(colours[face], axis=0).astype(np.float64) if face.any() else TYPICAL_TONE
 
 
-def choose_donor(database: HeadDatabase, heads: tuple[SimilarHead, ...], tone: FloatArray) -> Donor:
+def choose_donor(
+    database: HeadDatabase, heads: tuple[SimilarHead, ...], tone: FloatArray, stubble: bool = False
+) -> Donor:
     """Choose the similar head nearest in tone, scaled channel by channel to that tone.
 
     Parameters
@@ -82,8 +129,10 @@ def choose_donor(database: HeadDatabase, heads: tuple[SimilarHead, ...], tone: F
         Where to borrow from.
     tone
         (3,) 0..255: the face's colour in the photo.
+    stubble
+        With shaved hair on the scalp; bald otherwise.
     """
-    skins = [tuple(float(c) for c in database.skins[database.index(head.id)]) for head in heads]
+    skins = [donor_skin(database, head.id, stubble) for head in heads]
     tones = [_tone(skin) for skin in skins]
     nearest = int(np.argmin([float(np.linalg.norm(own - tone)) for own in tones]))
     return Donor(skins[nearest], tone / np.maximum(tones[nearest], 1.0))

@@ -7,8 +7,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from facestudio.database.albedo import load_albedo, shipped_skin
+from facestudio.database.albedo import load_albedo
 from facestudio.database.model import HeadDatabase
+from facestudio.database.skin_axes import skin_coefficients
 from facestudio.geometry.camera import project, to_camera_space
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
@@ -135,11 +136,15 @@ def make_texture(
     )
 
 
+@lru_cache(maxsize=2)
+def _average_skin(size: int) -> ByteArray:
+    return load_albedo().skin(skin_coefficients({"beard": 0.0}), size)
+
+
 def photo_light(look: PhotoLook) -> Light:
     """Estimate the light of a photo from its look at the work atlas."""
     layout = look.layout
-    skin = shipped_skin(tuple([0.0] * len(load_albedo().modes)), layout.size)
-    albedo = skin[layout.rows, layout.columns].astype(np.float32)
+    albedo = _average_skin(layout.size)[layout.rows, layout.columns].astype(np.float32)
     return estimate_light(look.colours, albedo, look.normals, core_texels(look))
 
 
@@ -159,7 +164,9 @@ def _fused(
     check()
     gain = light_gain(light, look.normals, core, options.relight)
     face = segments.skin & (look.inside_oval > 0.03) & ~look.opening
-    donor = choose_donor(database, heads, face_tone(look.colours * gain[:, None], face))
+    donor = choose_donor(
+        database, heads, face_tone(look.colours * gain[:, None], face), options.scalp == "stubble"
+    )
     layers = make_layers(look, segments, gain, donor, options.scalp, check)
     return layers, donor, segments.strands
 
