@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from facestudio.cli.main import main
+from facestudio.database.skin_axes import skin_coefficients
 from facestudio.errors import UsageError, WriteError
 from facestudio.synthesis import folder as folder_module
+from facestudio.synthesis import population
 from facestudio.synthesis.folder import Series, is_whole, open_series, photo_files, write_photo, write_series
 from facestudio.synthesis.generate import new_renderer
 from facestudio.synthesis.population import draw_identity, draw_skin, source_heads
@@ -231,24 +233,32 @@ def test_a_damaged_note_of_the_series_is_said(tmp_path):
 
 
 def test_no_head_is_in_both_populations():
-    training, held_out = set(source_heads(False)), set(source_heads(True))
+    training, others = set(source_heads(False)), set(source_heads(True))
     assert training
-    assert held_out
-    assert not training & held_out
-    ids = {population: set() for population in (False, True)}
-    shapes = {population: [] for population in (False, True)}
-    for population in (False, True):
+    assert others
+    assert not training & others
+    ids = {held_out: set() for held_out in (False, True)}
+    shapes = {held_out: [] for held_out in (False, True)}
+    for held_out in (False, True):
         for index in range(120):
-            identity = draw_identity(np.random.default_rng([4, index, int(population)]), population)
-            ids[population].add(identity.head_id)
-            shapes[population].append(identity.coefficients)
+            identity = draw_identity(np.random.default_rng([4, index, int(held_out)]), held_out)
+            ids[held_out].add(identity.head_id)
+            shapes[held_out].append(identity.coefficients)
     assert ids[False] - {""} <= training
-    assert ids[True] - {""} <= held_out
+    assert ids[True] - {""} <= others
     gap = np.linalg.norm(np.array(shapes[False])[:, None] - np.array(shapes[True])[None], axis=2)
     assert gap.min() > 1.0
 
 
 def test_skins_of_the_populations_differ():
-    one = draw_skin(np.random.default_rng(1), False, 64)
-    other = draw_skin(np.random.default_rng(1), True, 64)
-    assert not np.array_equal(one, other)
+    skins = [draw_skin(np.random.default_rng([1, 0, number]), 64) for number in (0, 1)]
+    assert not np.array_equal(*skins)
+
+
+def test_skins_have_no_hair_of_their_own(monkeypatch):
+    def drawn(hair: float) -> np.ndarray:
+        own = skin_coefficients({"beard": hair, "brow_density": hair, "hair_density": hair})
+        monkeypatch.setattr(population, "draw_coefficients", lambda label, rng: own)
+        return draw_skin(np.random.default_rng(1), 256)
+
+    np.testing.assert_array_equal(drawn(1.0), drawn(0.0))

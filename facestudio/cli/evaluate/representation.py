@@ -4,8 +4,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from facestudio.cli.console import Console
 from facestudio.cli.options import common, whole_number
 
@@ -42,6 +40,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     ModelError
         If the shape model is missing or damaged.
     """
+    import numpy as np
+
     from facestudio.database.shape_model import load_shape_model
     from facestudio.evaluation.populations import ict_heads, makehuman_heads, model_heads
     from facestudio.evaluation.representation import representation
