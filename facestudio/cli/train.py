@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from facestudio.cli import train_asm
+from facestudio.cli import train_asm, train_shape
 from facestudio.cli.console import Console
 from facestudio.cli.options import common, whole_number
 from facestudio.cli.outputs import check_free, make_folder
@@ -42,10 +42,10 @@ def add_parser(commands: Any) -> None:
     one = own.add_parser(
         "shape-model",
         parents=[common()],
-        help="shape model, embedded database and point noise",
+        help="shape model and embedded database",
         description="Register ICT-FaceKit's mean head to the template, learn the shape model from its identity "
-        "modes and MakeHuman's targets, draw the embedded database from it, and learn the landmarker's noise on "
-        "drawn photos of its heads (a quarter of an hour).",
+        "modes and MakeHuman's targets, and draw the embedded database from it (some minutes). What was learnt on "
+        "photos of the older heads must be learnt anew after it: train shape, mesh-noise and asm.",
     )
     one.add_argument(
         "--ict", type=Path, required=True, metavar="FILE", help="ICT-FaceKit: its folder, or an .npz of it"
@@ -63,6 +63,7 @@ def add_parser(commands: Any) -> None:
     one.set_defaults(run=run_shape_model)
 
     train_asm.add_parser(own)
+    train_shape.add_parser(own)
 
     one = own.add_parser(
         "mesh-noise",
@@ -70,7 +71,14 @@ def add_parser(commands: Any) -> None:
         help="how far the 478 points are off",
         description="Learn bias and covariance of the 478 points, by pose and expression, from synthetic photos.",
     )
-    one.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="from facestudio synthesize")
+    one.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        action="append",
+        metavar="FOLDER",
+        help="from facestudio synthesize; may be given several times",
+    )
     one.add_argument("--output", type=Path, required=True, metavar="FILE.npz", help="the noise file")
     one.add_argument("--overwrite", action="store_true", help="replace a file that is already there")
     one.set_defaults(run=run_mesh_noise)
@@ -96,7 +104,7 @@ def run_studio_data(args: argparse.Namespace, console: Console) -> int:
 
 
 def run_shape_model(args: argparse.Namespace, console: Console) -> int:
-    """Build shape model, embedded database and point noise.
+    """Build shape model and embedded database.
 
     Raises
     ------
@@ -123,12 +131,13 @@ def run_mesh_noise(args: argparse.Namespace, console: Console) -> int:
     if args.output.suffix.lower() != ".npz":
         raise UsageError(f"{args.output.name}: the file must end in .npz")
     check_free([args.output], overwrite=args.overwrite)
-    if not args.data.is_dir():
-        raise UnreadableInputError(f"There is no folder {args.data}")
-    from facestudio.training.mesh_noise import train_mesh_noise_on_folder
+    for folder in args.data:
+        if not folder.is_dir():
+            raise UnreadableInputError(f"There is no folder {folder}")
+    from facestudio.training.mesh_noise import train_mesh_noise
 
     make_folder(args.output.parent)
-    noise = train_mesh_noise_on_folder(args.data, args.output, console.note)
+    noise = train_mesh_noise(args.data, args.output, console.note)
     console.result(f"{args.output}: mean own noise {float(noise.sigma.mean()):.2f} mm")
     console.document({"output": args.output, "widening": noise.widening})
     return 0

@@ -1,7 +1,7 @@
 """How far the located points lie from the true ones: learnt bias and covariance of the 478 mesh points."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -74,6 +74,10 @@ class PointNoise:
             object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
         if self.terms is not None:
             object.__setattr__(self, "terms", read_only(self.terms, np.float64))
+
+    def scaled(self, times: float) -> "PointNoise":
+        """Return noise of the same bias, so many times as wide."""
+        return replace(self, factor=self.factor * times, sigma=self.sigma * times)
 
     def under(self, values: FloatArray) -> "PointNoise":
         """Return the noise under conditions (C,), see `conditions`: its own bias, wider if the head is turned."""

@@ -35,8 +35,8 @@ class Prior:
     ----------
     identity
         (K,) mean of the identity coefficients.
-    variance
-        (K,) their variance.
+    precision
+        (K, K) the inverse of their covariance.
     expression
         (52,) mean of the expression weights.
     expression_sigma
@@ -47,7 +47,7 @@ class Prior:
     """
 
     identity: FloatArray
-    variance: FloatArray
+    precision: FloatArray
     expression: FloatArray
     expression_sigma: FloatArray
     focal_px: float | None = None
@@ -243,8 +243,13 @@ class _Problem:
         self._weight = self._weight_at(start)
         self._focal = prior.focal_px or start.camera.fx
         lens = 1 / prior.focal_sigma**2 if prior.focal_sigma else 0.0
-        pose = np.array([0.0] * (_POSE - 1) + [lens])
-        self._precision = np.concatenate([pose, 1 / prior.variance, 1 / prior.expression_sigma**2])
+        end = _POSE + len(prior.identity)
+        self._precision = np.diag(
+            np.concatenate(
+                [np.zeros(_POSE - 1), [lens], np.zeros(end - _POSE), 1 / prior.expression_sigma**2]
+            )
+        )
+        self._precision[_POSE:end, _POSE:end] = prior.precision
         self._centre = np.concatenate([np.zeros(_POSE), prior.identity, prior.expression])
         self.pose_and_identity = np.ones(_POSE + len(prior.identity), dtype=np.bool_)
         self.pose_and_identity[_POSE - 1] = prior.focal_sigma > 0
@@ -270,8 +275,8 @@ class _Problem:
             _jacobian(guess.camera, guess.points, self._model), (self._evidence.pixels - pixels).reshape(-1)
         )
         away = self._centre - guess.unknowns(self._focal)
-        hessian[np.diag_indices_from(hessian)] += self._precision
-        return _Normal(hessian, right + self._precision * away, cost + float(self._precision @ away**2))
+        pull = self._precision @ away
+        return _Normal(hessian + self._precision, right + pull, cost + float(away @ pull))
 
     def local(self, guess: _Guess) -> FloatArray:
         """Return the most probable local modes (L, 3) for a guess of everything else."""

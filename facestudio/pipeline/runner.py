@@ -16,7 +16,6 @@ from facestudio.pipeline.chosen_heads import with_chosen_weights
 from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, CancelToken, Event, Outcome, Request, Stage
 from facestudio.pipeline.shape import Located, Shape, ShapeProblem
 from facestudio.retrieval.sparse_shape import METHOD as RETRIEVAL_METHOD
-from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
 from facestudio.texture.fuse import Sitting, make_texture
 from facestudio.texture.options import SCALP_MODES
@@ -208,7 +207,7 @@ def _chosen_face(request: Request, faces: tuple[DetectedFace, ...]) -> DetectedF
 
 def _head(request: Request, located: Located, shape: Shape, heads: tuple[SimilarHead, ...]) -> Head:
     template = load_template()
-    deltas = expression_deltas_for(template, shape.vertices)
+    deltas = shape.expression_deltas
     posed = shape.vertices + np.tensordot(shape.expression, deltas.astype(np.float64), axes=1)
     landmarks: Landmarks = located.landmarks
     return Head(

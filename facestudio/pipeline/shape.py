@@ -16,14 +16,27 @@ from facestudio.fitting.evidence import (
     with_sliding_jaw,
 )
 from facestudio.fitting.noise import PointNoise, mesh_noise
-from facestudio.fitting.residual import apply_residual, residual_spline
+from facestudio.fitting.observed_prior import carried_over, with_observation
+from facestudio.fitting.observer import Observation, load_observer
+from facestudio.fitting.residual import ResidualSpline, apply_residual, residual_spline
 from facestudio.fitting.solver import Evidence, Fit, Prior, fit_map, initial_pose
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
 from facestudio.geometry.camera import back_project, to_camera_space
 from facestudio.retrieval.sparse_shape import similar_heads, weighted_coefficients
+from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import Template
 from facestudio.template.seating import seat_eyeballs
-from facestudio.values import Camera, DetectedFace, FloatArray, FocalSource, Landmarks, Photo, SimilarHead
+from facestudio.values import (
+    BoolArray,
+    Camera,
+    DetectedFace,
+    Float32Array,
+    FloatArray,
+    FocalSource,
+    Landmarks,
+    Photo,
+    SimilarHead,
+)
 
 DEFAULT_FOCAL_35MM = 50.0
 """Focal length assumed for a photo without EXIF, 35 mm equivalent."""
@@ -33,6 +46,10 @@ PRIOR_VARIANCE = 1.3
 
 SHRINKAGE = 0.35
 """How far the prior's mean goes from the database's mean to the similar heads'."""
+
+POINT_CAUTION = 3.0
+"""Located points err in more ways together than their learnt covariance tells: it is taken this much wider, by what
+measured best on held-out photos (docs/shape.md)."""
 
 _EXPRESSION_SIGMA = 0.15
 _UNKNOWN_EXPRESSION_SIGMA = 0.25
@@ -53,11 +70,12 @@ class Located:
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """What stage shape found: camera, neutral and posed vertices (V, 3) mm, expression (52,)."""
+    """What stage shape found: camera, neutral vertices (V, 3) mm, expression (52,), its shapes (52, V, 3) mm."""
 
     camera: Camera
     vertices: FloatArray
     expression: FloatArray
+    expression_deltas: Float32Array
     method: str
 
 
@@ -72,6 +90,12 @@ def photo_camera(photo: Photo, focal_px: float | None) -> Camera:
         focal, source = float(np.hypot(width, height)) / _DIAGONAL_35MM * DEFAULT_FOCAL_35MM, "default"
     centre = (width - 1) / 2, (height - 1) / 2
     return Camera(focal, focal, *centre, np.eye(3), np.zeros(3), (width, height), source)
+
+
+def _observed(photo: Photo, face: DetectedFace, database: HeadDatabase) -> Observation:
+    """Return what the shape observer sees of a face, in a database's coefficients."""
+    seen = load_observer().observe(photo.pixels, face.mesh.points)
+    return carried_over(seen, load_shape_model(), database)
 
 
 class ShapeProblem:
@@ -96,11 +120,18 @@ class ShapeProblem:
         expression = np.zeros(len(template.expression_names)) if face is None else face.expression
         sigma = np.full(len(expression), _UNKNOWN_EXPRESSION_SIGMA if face is None else _EXPRESSION_SIGMA)
         sigma[template.expression_names.index("tongueOut")] = _NO_TONGUE
-        count = len(database.basis)
-        centre = database.coefficients.mean(axis=0)
-        variance = database.coefficients.var(axis=0) * PRIOR_VARIANCE
-        self._prior = Prior(centre, np.maximum(variance, 1e-4), expression, sigma)
-        self._modes = count
+        self._modes = len(database.basis)
+        self._centre = database.coefficients.mean(axis=0)
+        variance = np.maximum(database.coefficients.var(axis=0) * PRIOR_VARIANCE, 1e-4)
+        self._spread = np.diag(1 / variance)
+        self._observed = None if face is None else _observed(photo, face, database)
+        self._prior = self._prior_around(self._centre, Prior(self._centre, self._spread, expression, sigma))
+
+    def _prior_around(self, centre: FloatArray, prior: Prior) -> Prior:
+        """Return the prior of heads around a centre, and of what was observed of this one's identity."""
+        if self._observed is None:
+            return replace(prior, identity=centre)
+        return with_observation(replace(prior, identity=centre, precision=self._spread), self._observed)
 
     def _evidence(
         self, landmarks: Landmarks, camera: Camera, identity: FloatArray, expression: FloatArray
@@ -113,7 +144,7 @@ class ShapeProblem:
             )
             return model, landmark_evidence(landmarks, pixels_per_mm(camera))
         mesh = corrected_mesh(face.mesh.points, located, landmarks)
-        noise = self._noise or mesh_noise()
+        noise = self._noise or mesh_noise().scaled(POINT_CAUTION)
         return self._mesh_model, mesh_evidence(mesh, noise, camera, face.expression)
 
     def first_fit(self, check: Callable[[], None]) -> Fit:
@@ -178,9 +209,10 @@ class ShapeProblem:
         statistical = weighted_coefficients(self._database, heads)
         if method == "exact-tps":
             return self._exact_tps(landmarks, fit, heads, statistical)
-        centre = self._prior.identity + SHRINKAGE * (statistical - self._prior.identity)
+        centre = self._centre + SHRINKAGE * (statistical - self._centre)
+        prior = self._prior_around(centre, self._prior)
         model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
-        fit = _improved(fit, model, evidence, replace(self._prior, identity=centre), _FINAL_STEPS, check)
+        fit = _improved(fit, model, evidence, prior, _FINAL_STEPS, check)
         check()
         vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
         target = self._targets(landmarks, fit, heads)
@@ -190,7 +222,8 @@ class ShapeProblem:
         sigma = np.sqrt(landmarks.covariance[:, [0, 1], [0, 1]].mean(axis=1)) / scale
         spline = residual_spline(self._template, sigma, landmarks.moved)
         displaced = apply_residual(self._template, spline, vertices, target - posed)
-        return Shape(fit.camera, seat_eyeballs(self._template, displaced), fit.expression, "map-tps")
+        neutral = seat_eyeballs(self._template, displaced)
+        return self._met(fit.camera, neutral, fit.expression, target, spline, landmarks.moved, "map-tps")
 
     def _targets(self, landmarks: Landmarks, fit: Fit, heads: tuple[SimilarHead, ...]) -> FloatArray:
         """Return the landmarks' places in head space, (68, 3) mm: on their lines of sight at the estimated depth."""
@@ -211,7 +244,9 @@ class ShapeProblem:
         return back_project(camera, landmarks.points, to_camera_space(camera, goal)[:, 2])
 
     def _mean_head(self, fit: Fit) -> Shape:
-        return Shape(fit.camera, self._database.mean_head(), fit.expression, "mean-head")
+        head = self._database.mean_head()
+        deltas = expression_deltas_for(self._template, head)
+        return Shape(fit.camera, head, fit.expression, deltas, "mean-head")
 
     def _exact_tps(
         self, landmarks: Landmarks, fit: Fit, heads: tuple[SimilarHead, ...], statistical: FloatArray
@@ -222,9 +257,29 @@ class ShapeProblem:
         camera = initial_pose(posed, landmarks.points, fit.camera)
         refit = replace(fit, camera=camera, identity=statistical, local=np.zeros_like(fit.local))
         target = self._targets(landmarks, refit, heads)
-        spline = residual_spline(self._template, np.ones(68), np.ones(68, dtype=np.bool_))
+        every = np.ones(68, dtype=np.bool_)
+        spline = residual_spline(self._template, np.ones(68), every)
         vertices = apply_residual(self._template, spline, self._database.shape(statistical), target - posed)
-        return Shape(camera, vertices, fit.expression, "exact-tps")
+        return self._met(camera, vertices, fit.expression, target, spline, every, "exact-tps")
+
+    def _met(
+        self,
+        camera: Camera,
+        vertices: FloatArray,
+        expression: FloatArray,
+        target: FloatArray,
+        spline: ResidualSpline,
+        pinned: BoolArray,
+        method: str,
+    ) -> Shape:
+        """Bring pinned landmarks to their targets exactly: a head moves by expression shapes of its own."""
+        deltas = expression_deltas_for(self._template, vertices)
+        points = self._template.ibug68
+        own = np.tensordot(expression, points.points(deltas.astype(np.float64)), axes=1)
+        left = np.where(pinned[:, None], target - points.points(vertices) - own, 0.0)
+        if pinned.any():
+            vertices = apply_residual(self._template, spline, vertices, left)
+        return Shape(camera, vertices, expression, deltas, method)
 
 
 def _improved(

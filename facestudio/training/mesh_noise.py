@@ -1,37 +1,45 @@
 """Learns how far the landmarker's points lie from the template's: bias and covariance over drawn photos."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from facestudio.database.archive import save_arrays
-from facestudio.database.model import HeadDatabase
 from facestudio.errors import UnreadableInputError
 from facestudio.fitting.noise import CONDITIONS, NOISE_FORMAT, PointNoise, conditions
 from facestudio.geometry.camera import head_angles, project
 from facestudio.landmarks.detector import FaceCandidate
-from facestudio.landmarks.mesh478 import locate_face, locate_faces
+from facestudio.landmarks.mesh478 import locate_face
 from facestudio.landmarks.schemes import load_scheme
 from facestudio.photo import load_photo
-from facestudio.synthesis.studio import StudioPhoto, studio_photo
+from facestudio.synthesis.truth import read_truth
 from facestudio.template.model import load_template
-from facestudio.values import FaceBox, FloatArray
+from facestudio.values import Camera, FaceBox, FloatArray
 
 RANK = 28
 _LARGEST_MM = 9.0  # a point farther off than this is a blunder, not noise
 _FLOOR_MM = 0.25
 _TERM_RIDGE = 3.0
-_TRUTH_STEP_MM = 0.01  # vertices of a synthetic photo's truth are whole numbers of these
 _FEWEST = 50
 
 
-def point_errors(shot: StudioPhoto, mesh: FloatArray) -> FloatArray:
-    """Return located minus true points, (478, 2) mm at each point's depth, image axes of the upright face."""
-    pixels, depth = project(shot.camera, load_template().mesh478.points(shot.posed()))
-    error = (mesh - pixels) * (depth / shot.camera.fx)[:, None]
-    roll = head_angles(shot.camera.rotation)[2]
+def point_errors(camera: Camera, points: FloatArray, mesh: FloatArray) -> FloatArray:
+    """Return located minus true points, (N, 2) mm at each point's depth, image axes of the upright face.
+
+    Parameters
+    ----------
+    camera
+        The photo's.
+    points
+        (N, 3) mm, head space: where they are.
+    mesh
+        (N, 2) px: where they were located.
+    """
+    pixels, depth = project(camera, points)
+    error = (mesh - pixels) * (depth / camera.fx)[:, None]
+    roll = head_angles(camera.rotation)[2]
     turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
     return error @ turn.T
 
@@ -44,7 +52,7 @@ def learn_conditional_noise(errors: FloatArray, values: FloatArray, rank: int = 
     Parameters
     ----------
     errors
-        (M, 478, 2) mm, as from `point_errors`.
+        (M, 478, 2) mm, located minus true, at each point's depth, image axes of the upright face.
     values
         (M, C): see `facestudio.fitting.noise.conditions`.
     rank
@@ -78,7 +86,7 @@ def learn_noise(errors: FloatArray, rank: int = RANK) -> PointNoise:
     Parameters
     ----------
     errors
-        (M, N, 2) mm, as from `point_errors`.
+        (M, N, 2) mm, located minus true, at each point's depth, image axes of the upright face.
     rank
         How many modes of common error are kept; the rest counts as each point's own noise.
     """
@@ -91,47 +99,12 @@ def learn_noise(errors: FloatArray, rank: int = RANK) -> PointNoise:
     return PointNoise(bias, factor, np.sqrt(own).reshape(-1, 2))
 
 
-def train_mesh_noise(
-    database: HeadDatabase, count: int, seed: int, path: Path, say: Callable[[str], None] = print
-) -> PointNoise:
-    """Draw photos of the database's training heads, locate their points, and write what was learnt.
+def train_mesh_noise(folders: Sequence[Path], path: Path, say: Callable[[str], None] = print) -> PointNoise:
+    """Learn from synthetic photos (`facestudio synthesize`) in folders, and write what was learnt.
 
     Parameters
     ----------
-    database
-        Whose heads of the split train are drawn.
-    count, seed
-        How many photos, and of which draw.
-    path
-        The noise file to write (docs/formats/landmark-noise.md).
-    say
-        Called with a line of progress.
-    """
-    rows = [i for i, split in enumerate(database.splits) if split == "train"]
-    errors: list[FloatArray] = []
-    values: list[FloatArray] = []
-    for k in range(count):
-        rng = np.random.default_rng([seed, k])
-        row, skin = int(rng.choice(rows)), int(rng.choice(rows))
-        shot = studio_photo(database.vertices(row), database.skins[skin], rng)
-        faces = locate_faces(shot.photo, max_faces=1)
-        if faces:
-            errors.append(point_errors(shot, faces[0].mesh.points))
-            yaw, pitch, _ = head_angles(shot.camera.rotation)
-            values.append(conditions(yaw, pitch, faces[0].expression))
-        if (k + 1) % 100 == 0:
-            say(f"{k + 1} of {count} photos, a face in {len(errors)}")
-    noise = learn_conditional_noise(np.stack(errors), np.stack(values))
-    save_noise(path, noise, len(errors), f"learnt on drawn photos of the {database.name} database")
-    return noise
-
-
-def train_mesh_noise_on_folder(folder: Path, path: Path, say: Callable[[str], None] = print) -> PointNoise:
-    """Learn from synthetic photos (`facestudio synthesize`) in a folder, and write what was learnt.
-
-    Parameters
-    ----------
-    folder
+    folders
         Photos (.jpg) with their truth (.npz) beside them, in any subfolder.
     path
         The noise file to write.
@@ -146,32 +119,24 @@ def train_mesh_noise_on_folder(folder: Path, path: Path, say: Callable[[str], No
     template = load_template()
     errors: list[FloatArray] = []
     values: list[FloatArray] = []
-    for number, file in enumerate(sorted(folder.rglob("*.npz"))):
-        try:
-            with np.load(file, allow_pickle=False) as data:
-                true, rotation = data["mesh478"], data["rotation"]
-                posed = data["vertices"] * _TRUTH_STEP_MM
-                depth = (template.mesh478.points(posed) @ rotation.T + data["translation_mm"])[:, 2]
-                eyes, focal = data["ibug68"][[36, 45]], float(data["intrinsics"][0])
-                (x0, y0), (x1, y1) = data["ibug68"].min(axis=0), data["ibug68"].max(axis=0)
-        except Exception as error:  # zip, key and shape errors all mean: not a usable truth
-            raise UnreadableInputError(f"{file} is not the truth of a synthetic photo: {error}") from error
+    files = [file for folder in folders for file in sorted(folder.rglob("*.npz"))]
+    for number, file in enumerate(files):
+        truth = read_truth(file)
+        (x0, y0), (x1, y1) = truth.ibug68.min(axis=0), truth.ibug68.max(axis=0)
         keypoints = np.zeros((6, 2))
-        keypoints[:2] = eyes
+        keypoints[:2] = truth.ibug68[[36, 45]]
         photo = load_photo(file.with_suffix(".jpg"))
         face = locate_face(photo, FaceCandidate(FaceBox(x0, y0, x1, y1, 1.0), keypoints))
         if face.presence < 0.5:
             continue
-        yaw, pitch, roll = head_angles(rotation)
-        turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
-        errors.append((face.mesh.points - true) * (depth / focal)[:, None] @ turn.T)
+        yaw, pitch, _ = head_angles(truth.camera.rotation)
+        posed = template.mesh478.points(truth.vertices)
+        errors.append(point_errors(truth.camera, posed, face.mesh.points))
         values.append(conditions(yaw, pitch, face.expression))
         if (number + 1) % 100 == 0:
             say(f"{number + 1} photos, a face in {len(errors)}")
     if len(errors) < _FEWEST:
-        raise UnreadableInputError(
-            f"{folder} holds {len(errors)} usable synthetic photos: {_FEWEST} are needed"
-        )
+        raise UnreadableInputError(f"There are {len(errors)} usable synthetic photos: {_FEWEST} are needed")
     noise = learn_conditional_noise(np.stack(errors), np.stack(values))
     save_noise(path, noise, len(errors), "learnt on synthetic photos (facestudio synthesize)")
     return noise

@@ -1,4 +1,4 @@
-"""Builds the ShapeModel, the embedded database and the point noise in one go (`facestudio train shape-model`)."""
+"""Builds the ShapeModel and the embedded database in one go (`facestudio train shape-model`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,15 +14,11 @@ from facestudio.database.shape_model import SHAPE_MODEL_FILE, load_shape_model, 
 from facestudio.database.skins import draw_skins
 from facestudio.database.sources.ict_facekit import load_ict
 from facestudio.database.sources.makehuman import MakeHumanSource
-from facestudio.fitting.noise import mesh_noise
 from facestudio.template.model import load_template
 from facestudio.training.ict_template import register_ict
-from facestudio.training.mesh_noise import train_mesh_noise
 from facestudio.training.shape_model import learn_shape_model, save_shape_model, vertex_weights
 from facestudio.training.template import mean_adult
 from facestudio.training.template_mesh import cut_head
-
-NOISE_PHOTOS = 400
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,6 @@ class ShapeDataReport:
     heads: int
     scan_spread_mm: float
     model_spread_mm: float
-    noise_median_mm: float
 
 
 def build_shape_data(
@@ -45,7 +40,7 @@ def build_shape_data(
     seed: int = 1,
     say: Callable[[str], None] = print,
 ) -> ShapeDataReport:
-    """Build resources/database/shape-model.npz, the embedded database and the point noise.
+    """Build resources/database/shape-model.npz and the embedded database.
 
     Parameters
     ----------
@@ -80,18 +75,13 @@ def build_shape_data(
     say("drawing their frontal projections")
     drawn = load_database_file(folder / DEFAULT_DATABASE / FILE_NAME)
     save_projections(folder / DEFAULT_DATABASE / PROJECTIONS, render_projections(drawn), drawn)
-    say(f"learning the landmarker's noise on {NOISE_PHOTOS} drawn photos")
-    for cached in (load_shape_model, load_database, mesh_noise):
+    for cached in (load_shape_model, load_database):
         cached.cache_clear()
-    database = load_database_file(folder / DEFAULT_DATABASE / FILE_NAME)
-    noise = train_mesh_noise(database, NOISE_PHOTOS, seed, output / "template" / "mesh478-noise.npz", say)
-    mesh_noise.cache_clear()
     weight = vertex_weights(template, model.mean)
     return ShapeDataReport(
         modes=len(model.basis),
         local_fields=len(model.local),
-        heads=len(database),
+        heads=len(drawn),
         scan_spread_mm=float(np.sqrt((carried.modes**2).sum(axis=(0, 2)) @ weight)),
         model_spread_mm=float(np.sqrt((model.basis.astype(np.float64) ** 2).sum(axis=(0, 2)) @ weight)),
-        noise_median_mm=float(np.median(noise.sigma)),
     )

@@ -30,7 +30,7 @@ def _camera(yaw=15.0, pitch=-5.0, roll=8.0, focal=1500.0, distance=900.0):
 def _prior(model, variance=1.0, expression=None):
     k = len(model.identity)
     e = np.zeros(52) if expression is None else expression
-    return Prior(np.zeros(k), np.full(k, variance), e, np.full(52, 0.2))
+    return Prior(np.zeros(k), np.eye(k) / variance, e, np.full(52, 0.2))
 
 
 def _truth(model, seed=3):

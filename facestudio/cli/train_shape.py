@@ -1,0 +1,81 @@
+"""`facestudio train shape`: the shape observer, from synthetic photos."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from facestudio.cli.console import Console
+from facestudio.cli.options import common, whole_number
+from facestudio.cli.outputs import check_free, make_folder
+from facestudio.errors import UnreadableInputError, UsageError, WriteError
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of `train`."""
+    one = commands.add_parser(
+        "shape",
+        parents=[common()],
+        help="what a face's gradients say of its shape",
+        description="Train the shape observer: a regression from the face's gradients to the shape model's "
+        "coefficients, from synthetic photos. Its errors are measured on photos left out.",
+    )
+    one.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        action="append",
+        metavar="FOLDER",
+        help="from facestudio synthesize; may be given several times",
+    )
+    one.add_argument(
+        "--output",
+        type=Path,
+        default=Path("shape-observer.npz"),
+        metavar="FILE.npz",
+        help="default: shape-observer.npz",
+    )
+    one.add_argument("--seed", type=whole_number(0), default=1, metavar="S", help="of the folds (default: 1)")
+    one.add_argument("--overwrite", action="store_true", help="replace files that are already there")
+    one.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Train and write the observer, and print what it explains.
+
+    Raises
+    ------
+    UnreadableInputError
+        If the folders hold too few usable synthetic photos.
+    WriteError
+        If a file is there already, or cannot be written.
+    """
+    if args.output.suffix.lower() != ".npz":
+        raise UsageError(f"{args.output.name}: the model must end in .npz")
+    check_free([args.output], overwrite=args.overwrite)
+    for folder in args.data:
+        if not folder.is_dir():
+            raise UnreadableInputError(f"There is no folder {folder}")
+    from facestudio.database.archive import save_arrays
+    from facestudio.database.shape_model import load_shape_model
+    from facestudio.fitting.observer import observer_arrays
+    from facestudio.template.model import load_template
+    from facestudio.training.shape_observer import learn_observer, read_samples
+
+    template, model = load_template(), load_shape_model()
+    samples = read_samples(args.data, model, template, console.note)
+    observer, report = learn_observer(samples, model, template, args.seed, console.note)
+    make_folder(args.output.parent)
+    try:
+        save_arrays(args.output, observer_arrays(observer))
+    except OSError as error:
+        raise WriteError(f"{args.output} cannot be written: {error.strerror or error}") from error
+    console.result(str(args.output))
+    console.result(
+        f"{report.photos} photos, {report.left_out} left out; ridge {report.ridge:g}; explained of the first ten "
+        f"modes, on photos left out: {report.explained:.1%}"
+    )
+    for photos, explained in report.curve:
+        console.result(f"{photos:>7} photos: {explained:.1%} (a fifth left out)")
+    console.document({"output": args.output, **asdict(report)})
+    return 0

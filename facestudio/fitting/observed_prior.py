@@ -1,0 +1,66 @@
+"""Brings what the shape observer saw into the prior of the fit."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from facestudio.database.model import HeadDatabase
+from facestudio.database.shape_model import ShapeModel
+from facestudio.fitting.observer import Observation
+from facestudio.fitting.solver import Prior
+from facestudio.values import FloatArray
+
+_LEAST_VARIANCE = 1e-3  # of a coefficient of another database that the observer says nothing of
+
+
+@lru_cache(maxsize=4)
+def _bridge(model: ShapeModel, database: HeadDatabase) -> tuple[FloatArray, FloatArray] | None:
+    """Return matrix (K', K) and offset (K',) from the shape model's coefficients to a database's; None if equal."""
+    if database.basis.shape == model.basis.shape and np.array_equal(database.basis, model.basis):
+        return None
+    own = database.flat_basis
+    gram = own @ own.T
+    gram += 1e-6 * np.trace(gram) / max(len(gram), 1) * np.eye(len(gram))
+    offset = np.linalg.solve(gram, own @ (model.mean - database.mean).reshape(-1))
+    return np.linalg.solve(gram, own @ model.flat_basis.T), offset
+
+
+def carried_over(observation: Observation, model: ShapeModel, database: HeadDatabase) -> Observation:
+    """Return an observation in a database's coefficients: those of the nearest head it can make.
+
+    Parameters
+    ----------
+    observation
+        In the coefficients of `model`.
+    model
+        The shape model.
+    database
+        Any of the same template.
+    """
+    bridge = _bridge(model, database)
+    if bridge is None:
+        return observation
+    matrix, offset = bridge
+    covariance = matrix @ observation.covariance @ matrix.T + _LEAST_VARIANCE * np.eye(len(matrix))
+    return replace(observation, identity=matrix @ observation.identity + offset, covariance=covariance)
+
+
+def with_observation(prior: Prior, observation: Observation) -> Prior:
+    """Return the prior after an observation that was learnt under it.
+
+    The observation's mean and covariance are conditional ones: fully trusted they take the prior's place, not
+    trusted at all they change nothing. Between, precisions are mixed: a head between the two, no surer than either.
+
+    Parameters
+    ----------
+    prior
+        Of heads.
+    observation
+        In the same coefficients.
+    """
+    seen = np.linalg.inv(observation.covariance)
+    precision = (1 - observation.trust) * prior.precision + observation.trust * seen
+    pull = (1 - observation.trust) * prior.precision @ prior.identity
+    pull = pull + observation.trust * seen @ observation.identity
+    return replace(prior, identity=np.linalg.solve(precision, pull), precision=precision)
