@@ -2,26 +2,32 @@
 
 import statistics
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from facestudio.database.model import DEFAULT_DATABASE, HeadDatabase, load_database
-from facestudio.errors import NoFaceError
+from facestudio.errors import NoFaceError, UnreadableInputError
 from facestudio.fitting.noise import independent_noise
 from facestudio.geometry.camera import project
 from facestudio.geometry.mesh import closest_points, triangulate
 from facestudio.geometry.procrustes import similarity
+from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.landmarks.schemes import to_ibug68
+from facestudio.photo import load_photo
 from facestudio.pipeline.shape import Located, ShapeProblem
-from facestudio.synthesis.studio import StudioPhoto, studio_photo
+from facestudio.synthesis.studio import studio_photo
+from facestudio.synthesis.truth import Truth, read_truth
 from facestudio.template.model import Template, load_template
-from facestudio.values import DetectedFace, FloatArray, IntArray
+from facestudio.values import Camera, DetectedFace, FloatArray, IntArray, Photo
 
 FACE_RADIUS_MM = 95.0
 _NOSE_TIP = 30
+_EXPRESSION = 0.3  # the strongest weight of a face that is not calm
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,18 @@ class MethodResult:
 
 @dataclass(frozen=True)
 class ReconstructionReport:
-    """What was measured, and on how many left-out heads; `missed` photos had no located face."""
+    """What was measured, and on how many left-out heads; `missed` photos had no located face.
+
+    `groups` has, by kind of photo, how many there were and the same results for them.
+    """
 
     heads: int
     missed: int
-    seed: int
+    seed: int | None
     results: tuple[MethodResult, ...]
+    groups: dict[str, tuple[int, tuple[MethodResult, ...]]] = field(
+        default_factory=dict[str, tuple[int, tuple[MethodResult, ...]]]
+    )
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -75,32 +87,52 @@ def scan_to_mesh(template: Template, estimate: FloatArray, truth: FloatArray) ->
     return float(np.median(closest_points(truth[region], aligned, triangles).distances))
 
 
-def _with_true_points(face: DetectedFace, shot: StudioPhoto, template: Template) -> DetectedFace:
-    pixels, _ = project(shot.camera, template.mesh478.points(shot.posed()))
-    return replace(face, mesh=replace(face.mesh, points=pixels))
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """A photo, its face, and the truth: neutral and posed vertices (V, 3) mm, camera; `focal_px` if it is told."""
+
+    photo: Photo
+    face: DetectedFace
+    camera: Camera
+    neutral: FloatArray
+    posed: FloatArray
+    focal_px: float | None
 
 
-def _errors(
-    shot: StudioPhoto, face: DetectedFace, database: HeadDatabase, template: Template
-) -> dict[str, float]:
-    """Return the error of every method on one photo; the lens is known."""
+def _errors(case: _Case, database: HeadDatabase, template: Template) -> dict[str, float]:
+    """Return the error of every method on one photo."""
+    # The fit's matrices are small: BLAS threads only wait for each other.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _errors_on_one_thread(case, database, template)
 
-    def solve(seen: DetectedFace, method: str, exact: bool = False) -> float:
-        landmarks = to_ibug68(seen.mesh)
+
+def _errors_on_one_thread(case: _Case, database: HeadDatabase, template: Template) -> dict[str, float]:
+    def solve(seen: DetectedFace, method: str, *, exact: bool = False) -> float:
+        landmarks = to_ibug68(seen.mesh) if exact else locate_landmarks(case.photo, seen.mesh)
         noise = independent_noise(478, 0.15) if exact else None
         located = Located(seen, landmarks, landmarks)
-        problem = ShapeProblem(shot.photo, located, database, template, shot.camera.fx, noise)
+        focal = case.camera.fx if exact else case.focal_px
+        problem = ShapeProblem(case.photo, located, database, template, focal, noise)
         fit, heads = problem.retrieve(landmarks, frozenset(), lambda: None)
         shape = problem.solve(landmarks, fit, heads, method, lambda: None)
-        return scan_to_mesh(template, shape.vertices, shot.head)
+        return scan_to_mesh(template, shape.vertices, case.neutral)
 
-    true = _with_true_points(face, shot, template)
+    pixels, _ = project(case.camera, template.mesh478.points(case.posed))
+    true = replace(case.face, mesh=replace(case.face.mesh, points=pixels))
     return {
-        "mean-head": scan_to_mesh(template, database.mean_head(), shot.head),
-        "exact-tps": solve(face, "exact-tps"),
-        "map-tps": solve(face, "map-tps"),
+        "mean-head": scan_to_mesh(template, database.mean_head(), case.neutral),
+        "exact-tps": solve(case.face, "exact-tps"),
+        "map-tps": solve(case.face, "map-tps"),
         "map-tps, true points": solve(true, "map-tps", exact=True),
     }
+
+
+def _summary(collected: dict[str, list[float]]) -> tuple[MethodResult, ...]:
+    base = statistics.fmean(collected["mean-head"]) if collected else float("nan")
+    return tuple(
+        MethodResult(method, statistics.median(e), statistics.fmean(e), statistics.fmean(e) / base)
+        for method, e in collected.items()
+    )
 
 
 def evaluate_reconstruction(
@@ -134,17 +166,88 @@ def evaluate_reconstruction(
         if not faces:
             missed += 1
             continue
+        case = _Case(shot.photo, faces[0], shot.camera, shot.head, shot.posed(), shot.camera.fx)
         try:
-            found = _errors(shot, faces[0], database.without(database.ids[row]), template)
+            found = _errors(case, database.without(database.ids[row]), template)
         except NoFaceError:
             missed += 1
             continue
         for method, error in found.items():
             collected.setdefault(method, []).append(error)
         say(f"{number + 1} of {len(rows)}: " + ", ".join(f"{m} {e:.2f}" for m, e in found.items()) + " mm")
-    base = statistics.fmean(collected["mean-head"]) if collected else float("nan")
-    results = tuple(
-        MethodResult(method, statistics.median(e), statistics.fmean(e), statistics.fmean(e) / base)
-        for method, e in collected.items()
-    )
-    return ReconstructionReport(len(rows) - missed, missed, seed, results)
+    return ReconstructionReport(len(rows) - missed, missed, seed, _summary(collected))
+
+
+def evaluate_photos(
+    folder: Path,
+    count: int = 200,
+    name: str = DEFAULT_DATABASE,
+    largest_yaw: float = 30.0,
+    say: Callable[[str], None] = lambda line: None,
+) -> ReconstructionReport:
+    """Reconstruct synthetic photos; the lens is not told, as in most photos.
+
+    Parameters
+    ----------
+    folder
+        From `facestudio synthesize`; with `--held-out` the people have no relation to the database.
+    count
+        How many photos at most.
+    name
+        The database.
+    largest_yaw
+        Photos of heads turned farther are left out, degrees; so are those in which something covers the face.
+    say
+        Called with a line of progress.
+
+    Returns
+    -------
+    ReconstructionReport
+        `groups` has the same for photos with and without glasses, beard and expression, and for each light.
+
+    Raises
+    ------
+    UnreadableInputError
+        If there is no usable photo.
+    """
+    database, template = load_database(name), load_template()
+    rows: list[tuple[dict[str, float], set[str]]] = []
+    asked = 0
+    for file in sorted(folder.rglob("*.npz")):
+        truth = read_truth(file)
+        if abs(truth.notes["yaw"]) > largest_yaw or truth.notes["occluder"]:
+            continue
+        if asked == count:
+            break
+        asked += 1
+        photo = load_photo(file.with_suffix(".jpg"))
+        faces = locate_faces(photo, max_faces=1)
+        if not faces:
+            continue
+        case = _Case(photo, faces[0], truth.camera, truth.neutral, truth.vertices, None)
+        try:
+            rows.append((_errors(case, database, template), _kinds(truth)))
+        except NoFaceError:
+            continue
+        say(f"{asked}: " + ", ".join(f"{m} {e:.2f}" for m, e in rows[-1][0].items()) + " mm")
+    if not rows:
+        raise UnreadableInputError(f"{folder} holds no synthetic photos with a face")
+
+    def of(kind: str | None) -> tuple[MethodResult, ...]:
+        chosen = [errors for errors, kinds in rows if kind is None or kind in kinds]
+        return _summary({m: [errors[m] for errors in chosen] for m in rows[0][0]})
+
+    kinds = sorted(set().union(*(kinds for _, kinds in rows)))
+    groups = {kind: (sum(kind in own for _, own in rows), of(kind)) for kind in kinds}
+    return ReconstructionReport(len(rows), asked - len(rows), None, of(None), groups)
+
+
+def _kinds(truth: Truth) -> set[str]:
+    """Return what a photo shows, as groups to report apart."""
+    notes = truth.notes
+    return {
+        f"light: {notes['light']}",
+        "glasses" if notes["glasses"] not in ("", "none", None, False) else "no glasses",
+        "beard" if notes["beard"] not in ("none", "shaved") else "no beard",
+        "expression" if truth.expression.max() > _EXPRESSION else "calm",
+    }
