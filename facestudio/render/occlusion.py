@@ -74,6 +74,7 @@ _LIDS = (
     ((362, 398, 384, 385, 386, 387, 388, 466, 263), (362, 382, 381, 380, 374, 373, 390, 249, 263)),
     ((133, 173, 157, 158, 159, 160, 161, 246, 33), (133, 155, 154, 153, 145, 144, 163, 7, 33)),
 )
+_IN_THE_MOUTH = {"teeth": (0.1, 0.8), "tongue": (0.1, 0.6)}
 _LID_SHADE_MM = 4.5  # how far down the upper lid and its lashes shade the eye
 # Where skin shines: points of mesh478, spread (mm), how much glossier than the rest.
 _SHINY = (
@@ -112,6 +113,11 @@ def template_occlusion() -> Float32Array:
     for chart in template.eyes:
         # Depth maps are too coarse for the gap between lids and eyeball.
         open_sky[chart.start : chart.stop] = shade[chart.start : chart.stop]
+    # At rest the lips hide teeth and tongue; whenever these are seen, the mouth is open and light falls in.
+    for material, (deep, fore) in _IN_THE_MOUTH.items():
+        own = template.material_vertices(material)
+        z = template.vertices[own, 2]
+        open_sky[own] = deep + (fore - deep) * (z - z.min()) / np.ptp(z)
     return read_only(open_sky, np.float32)
 
 

@@ -178,6 +178,15 @@ def _own_hairline(look: PhotoLook, segments: Segments, hair_map: Float32Array) -
     _, label, stats, _ = cv2.connectedComponentsWithStats((hair > 0.2).astype(np.uint8), connectivity=4)
     if len(stats) > 2:
         hair = hair * (label == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    # Bare skin hangs together with the face; spots within the hair are its shine.
+    _, label, stats, _ = cv2.connectedComponentsWithStats(
+        ((hair < 0.5) & (main > 0)).astype(np.uint8), connectivity=8
+    )
+    if len(stats) > 2:
+        spots = ((label > 0) & (label != 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA]))).astype(np.float32)
+        wide = 2 * round(2 * sigma) + 1
+        fill = cv2.GaussianBlur(cv2.dilate(spots, np.ones((wide, wide), np.uint8)), (0, 0), sigma)
+        hair = np.maximum(hair, fill * hair_map * main)
     return hair
 
 

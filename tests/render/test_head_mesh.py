@@ -68,3 +68,13 @@ def test_mouth_is_dark_and_forehead_open():
     assert np.median(occlusion[template.material_vertices("mouth", "tongue")]) < 0.1
     top = template.vertices[:, 1] > np.percentile(template.vertices[:, 1], 98)
     assert occlusion[top].min() > 0.9
+
+
+def test_teeth_and_tongue_are_lit_once_the_mouth_opens():
+    template, left = load_template(), template_occlusion()
+    for material, fore in (("teeth", 0.7), ("tongue", 0.5)):
+        own = template.material_vertices(material)
+        z = template.vertices[own, 2]
+        assert left[own][np.argmax(z)] > fore
+        assert left[own][np.argmin(z)] < 0.2
+    assert left[template.material_vertices("mouth")].max() < 0.2

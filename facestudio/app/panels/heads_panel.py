@@ -145,6 +145,7 @@ class HeadsPanel(QWidget):
     def _drop(self, name: str) -> None:
         row = self.rows.pop(name)
         self._list.removeWidget(row)
+        row.hide()  # it is deleted when control returns to the event loop, and must not be seen till then
         row.deleteLater()
 
     def _update(self) -> None:
@@ -189,6 +190,7 @@ class HeadsPanel(QWidget):
         for name in [n for n in self.back if n not in excluded]:
             button = self.back.pop(name)
             self._out.removeWidget(button)
+            button.hide()
             button.deleteLater()
         for name in sorted(excluded - set(self.back)):
             button = QPushButton(f"Use {name} again")

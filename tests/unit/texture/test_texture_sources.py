@@ -7,6 +7,9 @@ import pytest
 from facestudio.database.model import load_database
 from facestudio.errors import CancelledError
 from facestudio.geometry.camera import project
+from facestudio.photo import load_photo
+from facestudio.pipeline.request import Request
+from facestudio.pipeline.runner import Runner
 from facestudio.retrieval.sparse_shape import similar_heads
 from facestudio.synthesis.studio import draw_head, head_atlas
 from facestudio.template.model import load_template
@@ -209,3 +212,19 @@ def test_the_same_input_gives_the_same_texture(heads):
     sitting = _sitting(hair=True)
     one, other = _made(sitting, heads), _made(sitting, heads)
     np.testing.assert_array_equal(one.pixels, other.pixels)
+
+
+def test_no_bald_spots_within_the_photos_hair(checkout):
+    """Shining hair of the bundled portrait is as pale as its skin."""
+    photo = load_photo(checkout / "resources" / "samples" / "collins.jpg")
+    texture = Runner().run(Request(photo, texture_size=512)).head.texture
+    assert texture is not None
+    layout = texel_layout(512)
+    places = layout.on_surface(topology(1).apply(load_template().vertices))
+    crown = (scalp_grid(512)[layout.rows, layout.columns] > 0.9) & layout.main & (places[:, 1] > 60)
+    colours = texture.pixels[layout.rows, layout.columns].astype(float)
+    # Blue against red tells skin from blond hair, however bright either is.
+    tint = colours[:, 2] / np.maximum(colours[:, 0], 1)
+    face, hair = np.median(tint[layout.main & (places[:, 2] > 90)]), np.median(tint[crown])
+    assert hair < 0.5 * face
+    assert (tint[crown] > 0.88 * face).mean() < 0.05
