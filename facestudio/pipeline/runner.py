@@ -111,10 +111,11 @@ class Runner:
             lambda: problem.retrieve(located.landmarks, request.excluded_heads, token.check),
         )
         heads = with_chosen_weights(heads, request.head_weights, database)
+        live = not request.texture_size
         shape = stage(
             Stage.SHAPE,
-            (base, given, request.excluded_heads, request.head_weights, request.method),
-            lambda: problem.solve(located.landmarks, fit, heads, request.method, token.check),
+            (base, given, request.excluded_heads, request.head_weights, request.method, live),
+            lambda: problem.solve(located.landmarks, fit, heads, request.method, token.check, live),
         )
         head = _head(request, located, shape, heads)
         if request.texture_size:

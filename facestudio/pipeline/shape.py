@@ -36,6 +36,7 @@ from facestudio.values import (
     Landmarks,
     Photo,
     SimilarHead,
+    read_only,
 )
 
 DEFAULT_FOCAL_35MM = 50.0
@@ -116,6 +117,7 @@ class ShapeProblem:
         self._mesh_model, self._landmark_model = sparse_models(database, template)
         self._camera = photo_camera(photo, focal_px)
         self._start: Fit | None = None
+        self._deltas: Float32Array | None = None
         face = located.face
         expression = np.zeros(len(template.expression_names)) if face is None else face.expression
         sigma = np.full(len(expression), _UNKNOWN_EXPRESSION_SIGMA if face is None else _EXPRESSION_SIGMA)
@@ -202,8 +204,12 @@ class ShapeProblem:
         heads: tuple[SimilarHead, ...],
         method: str,
         check: Callable[[], None],
+        live: bool = False,
     ) -> Shape:
-        """Fit with the prior centred on the similar heads, then let splines take up the rest."""
+        """Fit with the prior centred on the similar heads, then let splines take up the rest.
+
+        `live` is for the moment: the expression shapes are those of the first fit's head, which saves their time.
+        """
         if method == "mean-head":
             return self._mean_head(fit)
         statistical = weighted_coefficients(self._database, heads)
@@ -223,7 +229,15 @@ class ShapeProblem:
         spline = residual_spline(self._template, sigma, landmarks.moved)
         displaced = apply_residual(self._template, spline, vertices, target - posed)
         neutral = seat_eyeballs(self._template, displaced)
-        return self._met(fit.camera, neutral, fit.expression, target, spline, landmarks.moved, "map-tps")
+        deltas = self._first_deltas(check) if live else expression_deltas_for(self._template, neutral)
+        moved = Shape(fit.camera, neutral, fit.expression, deltas, "map-tps")
+        return self._met(moved, target, spline, landmarks.moved)
+
+    def _first_deltas(self, check: Callable[[], None]) -> Float32Array:
+        if self._deltas is None:
+            head = self._database.shape(self.first_fit(check).identity)
+            self._deltas = read_only(expression_deltas_for(self._template, head), np.float32)
+        return self._deltas
 
     def _targets(self, landmarks: Landmarks, fit: Fit, heads: tuple[SimilarHead, ...]) -> FloatArray:
         """Return the landmarks' places in head space, (68, 3) mm: on their lines of sight at the estimated depth."""
@@ -260,26 +274,18 @@ class ShapeProblem:
         every = np.ones(68, dtype=np.bool_)
         spline = residual_spline(self._template, np.ones(68), every)
         vertices = apply_residual(self._template, spline, self._database.shape(statistical), target - posed)
-        return self._met(camera, vertices, fit.expression, target, spline, every, "exact-tps")
-
-    def _met(
-        self,
-        camera: Camera,
-        vertices: FloatArray,
-        expression: FloatArray,
-        target: FloatArray,
-        spline: ResidualSpline,
-        pinned: BoolArray,
-        method: str,
-    ) -> Shape:
-        """Bring pinned landmarks to their targets exactly: a head moves by expression shapes of its own."""
         deltas = expression_deltas_for(self._template, vertices)
+        return self._met(Shape(camera, vertices, fit.expression, deltas, "exact-tps"), target, spline, every)
+
+    def _met(self, shape: Shape, target: FloatArray, spline: ResidualSpline, pinned: BoolArray) -> Shape:
+        """Bring pinned landmarks to their targets exactly: a head moves by expression shapes of its own."""
+        if not pinned.any():
+            return shape
         points = self._template.ibug68
-        own = np.tensordot(expression, points.points(deltas.astype(np.float64)), axes=1)
-        left = np.where(pinned[:, None], target - points.points(vertices) - own, 0.0)
-        if pinned.any():
-            vertices = apply_residual(self._template, spline, vertices, left)
-        return Shape(camera, vertices, expression, deltas, method)
+        by_shape = points.points(shape.expression_deltas.astype(np.float64))
+        own = points.points(shape.vertices) + np.tensordot(shape.expression, by_shape, axes=1)
+        left = np.where(pinned[:, None], target - own, 0.0)
+        return replace(shape, vertices=apply_residual(self._template, spline, shape.vertices, left))
 
 
 def _improved(
@@ -299,5 +305,6 @@ def _improved(
         identity=fit.identity,
         expression=fit.expression,
         iterations=iterations,
+        steady=True,
         check=check,
     )

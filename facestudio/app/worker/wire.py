@@ -1,7 +1,7 @@
 """How two processes of the app hand values to each other: pickled, arrays as plain bytes beside.
 
 Both ends are this program: nothing that comes from outside is ever unpickled. Large values that both sides know
-(the photo, the landmarks, the template's own expression shapes) cross once or not at all.
+(the photo, the landmarks, expression shapes) cross once or not at all.
 """
 
 import io
@@ -9,6 +9,8 @@ import pickle
 import threading
 from multiprocessing.connection import Connection
 from typing import Any
+
+import numpy as np
 
 from facestudio.template.model import load_template
 from facestudio.values import Landmarks, Photo
@@ -65,13 +67,17 @@ class Wire:
 
 
 def _shared_in(message: tuple[Any, ...]) -> list[Any]:
-    """Return the values of a request that are kept at both ends."""
+    """Return the values of a request or an outcome that are kept at both ends."""
     found: list[Any] = []
     for part in message:
         for name in ("photo", "landmarks"):
             value = getattr(part, name, None)
             if isinstance(value, _SHARED):
                 found.append(value)
+        # While a landmark is dragged the shapes stay the same, and are by far the largest part of a head.
+        deltas = getattr(getattr(part, "head", None), "expression_deltas", None)
+        if isinstance(deltas, np.ndarray) and deltas is not load_template().expression_deltas:
+            found.append(deltas)
     return found
 
 
