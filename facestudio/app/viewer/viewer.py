@@ -1,5 +1,6 @@
 """The viewer: the OpenGL widget, or a clear word where there is no OpenGL."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
@@ -66,6 +67,14 @@ class _Message(QWidget):
         column.addStretch()
 
 
+def prepare_view() -> bool:
+    """Load what the view needs, OpenGL and SciPy among it; tell whether the processor draws (not on the UI thread)."""
+    on_processor = draws_on_processor()
+    importlib.import_module("facestudio.app.viewer.head_view")
+    importlib.import_module(f"facestudio.app.viewer.{'thread' if on_processor else 'gl'}_surface")
+    return on_processor
+
+
 class Viewer(QStackedWidget):
     """Shows the head if it can; everything else of the app works without it.
 
@@ -106,7 +115,7 @@ class Viewer(QStackedWidget):
         if QGuiApplication.platformName() in ("offscreen", "minimal"):
             self._give_up(opengl_problem())
             return
-        self._tasks.start(draws_on_processor, self._start, lambda report: self._give_up(report.message))
+        self._tasks.start(prepare_view, self._start, lambda report: self._give_up(report.message))
 
     def _start(self, on_processor: bool) -> None:
         # Not before they are needed: with them come OpenGL and SciPy.

@@ -49,10 +49,11 @@ class ProcessMaker:
         context = multiprocessing.get_context("spawn")
         mine, theirs = context.Pipe()
         # A daemon: should this process end in disorder, its exit handler takes the other along.
-        self._process = context.Process(
+        process = context.Process(
             target=serve, args=(theirs, self._make_maker), name="facestudio-pipeline", daemon=True
         )
-        self._process.start()
+        process.start()
+        self._process = process
         theirs.close()
         self._wire = Wire(mine)
 
