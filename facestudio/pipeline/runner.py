@@ -105,13 +105,15 @@ class Runner:
             base,
             lambda: ShapeProblem(request.photo, located, database, template, request.focal_px),
         )
+        live = not request.texture_size
+        # While a landmark is dragged the similar heads stay those of the points as located.
+        sought = (located.located if live else None) or located.landmarks
         fit, heads = stage(
             Stage.RETRIEVAL,
-            (base, given, request.excluded_heads),
-            lambda: problem.retrieve(located.landmarks, request.excluded_heads, token.check),
+            (base, _Identity(sought), request.excluded_heads),
+            lambda: problem.retrieve(sought, request.excluded_heads, token.check),
         )
         heads = with_chosen_weights(heads, request.head_weights, database)
-        live = not request.texture_size
         shape = stage(
             Stage.SHAPE,
             (base, given, request.excluded_heads, request.head_weights, request.method, live),

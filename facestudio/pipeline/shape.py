@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -189,9 +190,10 @@ class ShapeProblem:
             model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
             fit = _improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check)
         points = self._landmark_model.points(fit.identity, local=fit.local)
-        heads = similar_heads(self._database, self._database_points(), points, excluded=excluded)
+        heads = similar_heads(self._database, self._database_points, points, excluded=excluded)
         return fit, heads
 
+    @cached_property
     def _database_points(self) -> FloatArray:
         model = self._landmark_model
         flat = self._database.coefficients @ model.identity.reshape(self._modes, -1)
@@ -250,8 +252,8 @@ class ShapeProblem:
         weights = np.ones(len(self._database)) / len(self._database)
         for head in heads:
             weights[self._database.index(head.id)] += head.weight
-        estimate = estimate_depth((seen - posed + neutral)[:, :2], self._database_points(), weights)
-        current = estimate_depth(neutral[:, :2], self._database_points(), weights)
+        estimate = estimate_depth((seen - posed + neutral)[:, :2], self._database_points, weights)
+        current = estimate_depth(neutral[:, :2], self._database_points, weights)
         shifted = posed[:, 2] + np.clip(estimate.depth - current.depth, -4.0, 4.0)
         goal = posed.copy()
         goal[:, 2] = shifted
