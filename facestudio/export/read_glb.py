@@ -97,7 +97,7 @@ def read_own_glb(path: Path) -> tuple[RenderMesh, ByteArray | None] | None:
         triangles=triangles,
         edges=sides[once].astype(np.int32),
         gloss=gloss + oil_of(positions[rest])[place],
-        occlusion=occlusion_of(positions[rest])[place],
+        occlusion=occlusion_of(1000.0 * positions[rest])[place],
     )
     return result, _texture(document)
 

@@ -10,6 +10,8 @@ from facestudio.template.model import Template
 from facestudio.values import BoolArray, FloatArray, read_only
 
 NOISE_PER_MM2 = 200.0  # lambda, 1/mm: on drawn photos smaller values fit the landmarks' noise (docs/adr/0004)
+# Upper and lower lip in ibug68, outer and inner line.
+_LIPS = ((49, 59), (50, 58), (51, 57), (52, 56), (53, 55), (61, 67), (62, 66), (63, 65))
 _ANCHORS = 48
 _ANCHOR_GAP_MM = 45.0
 _ANCHOR_NOISE_MM = 1.0
@@ -30,6 +32,23 @@ def anchor_vertices(template: Template) -> tuple[int, ...]:
         chosen.append(int(free[following]))
         reach = np.minimum(reach, np.linalg.norm(places[free] - places[free[following]], axis=1))
     return tuple(int(skin[i]) for i in chosen)
+
+
+def without_parting(displacement: FloatArray, moved: BoolArray) -> FloatArray:
+    """Let located lips move together: whether they part is expression, not shape.
+
+    Parameters
+    ----------
+    displacement
+        (68, 3) mm of the landmarks.
+    moved
+        (68,): landmarks set by hand keep their own displacement.
+    """
+    out = displacement.copy()
+    for upper, lower in _LIPS:
+        if not (moved[upper] or moved[lower]):
+            out[[upper, lower]] = (displacement[upper] + displacement[lower]) / 2
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,3 +107,25 @@ def apply_residual(
         # A ball that is bent no longer turns in its socket.
         field[eye.start : eye.stop] = field[eye.start : eye.stop].mean(axis=0)
     return vertices + field
+
+
+def close_lips(template: Template, vertices: FloatArray, rest: FloatArray, moved: BoolArray) -> FloatArray:
+    """Close the lips of a neutral head (V, 3) mm as far as those of another, `rest`, are closed.
+
+    A neutral head's mouth is shut: lips that the photo shows apart are an expression. Pairs of points of which one
+    was set by hand (`moved`, (68,)) stay.
+    """
+    points, other = template.ibug68.points(vertices), template.ibug68.points(rest)
+    displacement = np.zeros((68, 3))
+    for inner, outer in (((61, 67), (50, 58)), ((62, 66), (51, 57)), ((63, 65), (52, 56))):
+        upper, lower = inner
+        if moved[[*inner, *outer]].any():
+            continue
+        excess = (points[upper, 1] - points[lower, 1]) - (other[upper, 1] - other[lower, 1])
+        for up, down in (inner, outer):
+            displacement[up, 1] -= max(excess, 0.0) / 2
+            displacement[down, 1] += max(excess, 0.0) / 2
+    if not displacement.any():
+        return vertices
+    every = np.ones(68, dtype=np.bool_)
+    return apply_residual(template, residual_spline(template, np.ones(68), every), vertices, displacement)

@@ -19,7 +19,13 @@ from facestudio.fitting.evidence import (
 from facestudio.fitting.noise import PointNoise, mesh_noise
 from facestudio.fitting.observed_prior import carried_over, with_observation
 from facestudio.fitting.observer import Observation, load_observer
-from facestudio.fitting.residual import ResidualSpline, apply_residual, residual_spline
+from facestudio.fitting.residual import (
+    ResidualSpline,
+    apply_residual,
+    close_lips,
+    residual_spline,
+    without_parting,
+)
 from facestudio.fitting.solver import Evidence, Fit, Prior, fit_map, initial_pose
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
 from facestudio.geometry.camera import back_project, to_camera_space
@@ -229,8 +235,10 @@ class ShapeProblem:
         scale = pixels_per_mm(self.first_fit(check).camera)
         sigma = np.sqrt(landmarks.covariance[:, [0, 1], [0, 1]].mean(axis=1)) / scale
         spline = residual_spline(self._template, sigma, landmarks.moved)
-        displaced = apply_residual(self._template, spline, vertices, target - posed)
-        neutral = seat_eyeballs(self._template, displaced)
+        left = without_parting(target - posed, landmarks.moved)
+        displaced = apply_residual(self._template, spline, vertices, left)
+        closed = close_lips(self._template, displaced, self._database.mean_head(), landmarks.moved)
+        neutral = seat_eyeballs(self._template, closed)
         deltas = self._first_deltas(check) if live else expression_deltas_for(self._template, neutral)
         moved = Shape(fit.camera, neutral, fit.expression, deltas, "map-tps")
         return self._met(moved, target, spline, landmarks.moved)

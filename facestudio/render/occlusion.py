@@ -74,6 +74,8 @@ _LIDS = (
     ((362, 398, 384, 385, 386, 387, 388, 466, 263), (362, 382, 381, 380, 374, 373, 390, 249, 263)),
     ((133, 173, 157, 158, 159, 160, 161, 246, 33), (133, 155, 154, 153, 145, 144, 163, 7, 33)),
 )
+_UPPER_LIP, _LOWER_LIP = 62, 66  # of ibug68: the middle of the inner line
+_APART_MM = 3.5
 _IN_THE_MOUTH = {"teeth": (0.1, 0.8), "tongue": (0.1, 0.6)}
 _LID_SHADE_MM = 4.5  # how far down the upper lid and its lashes shade the eye
 # Where skin shines: points of mesh478, spread (mm), how much glossier than the rest.
@@ -104,20 +106,31 @@ def _lid_shade(template: Template) -> Float32Array:
     return left.astype(np.float32)
 
 
+def mouth_is_open(vertices: FloatArray) -> bool:
+    """Tell whether the lips of a head on the template (V, 3) mm are apart."""
+    points = load_template().ibug68.points(vertices)
+    return bool(points[_UPPER_LIP, 1] - points[_LOWER_LIP, 1] > _APART_MM)
+
+
 @cache
-def template_occlusion() -> Float32Array:
-    """Return the ambient occlusion of the template at rest, (V,) float32; heads differ little from it."""
+def template_occlusion(*, open_mouth: bool = False) -> Float32Array:
+    """Return the ambient occlusion of the template at rest, (V,) float32; heads differ little from it.
+
+    With an open mouth teeth and tongue have light from the front; behind closed lips they are dark.
+    """
     template = load_template()
+    if open_mouth:
+        lit = template_occlusion().copy()
+        for material, (deep, fore) in _IN_THE_MOUTH.items():
+            own = template.material_vertices(material)
+            z = template.vertices[own, 2]
+            lit[own] = deep + (fore - deep) * (z - z.min()) / np.ptp(z)
+        return read_only(lit, np.float32)
     open_sky = ambient_occlusion(template.vertices, template.quads).copy()
     shade = _lid_shade(template)
     for chart in template.eyes:
         # Depth maps are too coarse for the gap between lids and eyeball.
         open_sky[chart.start : chart.stop] = shade[chart.start : chart.stop]
-    # At rest the lips hide teeth and tongue; whenever these are seen, the mouth is open and light falls in.
-    for material, (deep, fore) in _IN_THE_MOUTH.items():
-        own = template.material_vertices(material)
-        z = template.vertices[own, 2]
-        open_sky[own] = deep + (fore - deep) * (z - z.min()) / np.ptp(z)
     return read_only(open_sky, np.float32)
 
 

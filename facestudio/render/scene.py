@@ -13,7 +13,7 @@ import numpy as np
 from facestudio.errors import UsageError
 from facestudio.geometry.camera import view_camera
 from facestudio.geometry.mesh import triangulate, unique_edges, vertex_normals
-from facestudio.render.occlusion import template_gloss, template_occlusion
+from facestudio.render.occlusion import mouth_is_open, template_gloss, template_occlusion
 from facestudio.template.subdivision import Topology
 from facestudio.values import Camera, Float32Array, FloatArray, IntArray, read_only
 
@@ -185,8 +185,9 @@ def mesh_of_head(
     sides = np.sort(_sides(topology.render_vertices[corners]), axis=1)
     first = np.unique(sides, axis=0, return_index=True)[1]
     if occlusion is None:
-        shipped = template_occlusion()
-        occlusion = shipped if len(shipped) == len(vertices) else np.ones(len(vertices), dtype=np.float32)
+        occlusion = np.ones(len(vertices), dtype=np.float32)
+        if len(template_occlusion()) == len(vertices):
+            occlusion = template_occlusion(open_mouth=mouth_is_open(vertices))
     open_sky = topology.apply(occlusion.astype(np.float64))
     gloss = np.full(len(topology.render_vertices), _DEFAULT_GLOSS, dtype=np.float32)
     of_material = np.array([gloss_of_material(name) for name in materials], dtype=np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facestudio.geometry.mesh import normalised
-from facestudio.render.occlusion import ambient_occlusion, template_occlusion
+from facestudio.render.occlusion import ambient_occlusion, mouth_is_open, template_occlusion
 from facestudio.render.scene import mesh_of_head
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
@@ -71,10 +71,16 @@ def test_mouth_is_dark_and_forehead_open():
 
 
 def test_teeth_and_tongue_are_lit_once_the_mouth_opens():
-    template, left = load_template(), template_occlusion()
+    template = load_template()
+    shut, left = template_occlusion(), template_occlusion(open_mouth=True)
     for material, fore in (("teeth", 0.7), ("tongue", 0.5)):
         own = template.material_vertices(material)
         z = template.vertices[own, 2]
         assert left[own][np.argmax(z)] > fore
         assert left[own][np.argmin(z)] < 0.2
-    assert left[template.material_vertices("mouth")].max() < 0.2
+        assert shut[own].max() < 0.2
+    skin = template.material_vertices("skin")
+    np.testing.assert_array_equal(left[skin], shut[skin])
+    jaw = template.expression_deltas[template.expression_names.index("jawOpen")]
+    assert not mouth_is_open(template.vertices)
+    assert mouth_is_open(template.vertices + 0.5 * jaw)

@@ -7,6 +7,7 @@ import numpy as np
 
 from facestudio.geometry.camera import project
 from facestudio.geometry.mesh import vertex_normals
+from facestudio.render.occlusion import mouth_is_open, template_occlusion
 from facestudio.render.scene import RenderMesh, mesh_of_head
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
@@ -34,6 +35,8 @@ class Figure:
         (S, S, 3) uint8 or None.
     coverage
         (C, C, 3) uint8 or None: where each texel comes from, in colours over the grey texture.
+    open_mouth
+        Whether its lips are apart.
     wires
         (E, 2, 2) float32 pixels, image frame: the sides of the quads that face the photo's camera.
     """
@@ -46,16 +49,18 @@ class Figure:
     texture: ByteArray | None
     wires: Float32Array
     coverage: ByteArray | None = None
+    open_mouth: bool = False
 
 
 @cache
-def base_mesh() -> RenderMesh:
-    """Return the template as a mesh to draw; figures only move its vertices.
+def base_mesh(*, open_mouth: bool = False) -> RenderMesh:
+    """Return the template as a mesh to draw; figures only move its vertices. Light falls into an open mouth.
 
     The wireframe shows the quads as they are exported: those sides of the finer quads that lie on them.
     """
     template, level = load_template(), topology(VIEW_LEVEL)
-    mesh = mesh_of_head(level, template.vertices, template.materials)
+    light = template_occlusion(open_mouth=open_mouth)
+    mesh = mesh_of_head(level, template.vertices, template.materials, light)
     corners = level.triangles.reshape(-1, 6)[:, [0, 1, 5]]
     # A finer quad is corner, edge point, face point, edge point: its corner's sides are halves of old ones.
     halves = np.concatenate([corners[:, [0, 1]], corners[:, [2, 0]]])
@@ -115,6 +120,7 @@ def make_figure(head: Head, posed: bool) -> Figure:
         texture=None if head.texture is None else head.texture.pixels,
         wires=pixels[sides[seen]].astype(np.float32),
         coverage=None if head.texture is None else coverage_picture(head.texture),
+        open_mouth=mouth_is_open(with_expression if posed else head.vertices),
     )
 
 

@@ -9,10 +9,14 @@ from facestudio.app.viewer.shot import Shot
 from facestudio.geometry.camera import to_camera_space
 from facestudio.render.gl import GL, HeadRenderer
 from facestudio.render.scene import RenderMesh, clip_planes, projection_matrix, view_matrix
-from facestudio.values import Camera
+from facestudio.values import ARKIT_NAMES, Camera
 
 _EYES_MM = 62.0
 _MOVED_AT_MOST_MM = 60.0  # by any expression: the clipping planes leave that much room
+
+
+_JAW_OPEN = ARKIT_NAMES.index("jawOpen")
+_OPENS = 0.15
 
 
 class _TwoLists(HeadRenderer):
@@ -71,7 +75,7 @@ class FrameRenderer:
 
     def __init__(self) -> None:
         self._renderer = _TwoLists()
-        self._has_mesh = False
+        self._open_mouth: bool | None = None  # of the mesh that was uploaded
         self._figure: Any = None
         self._textures: dict[str, Any] = {}
         self._marks: Any = None
@@ -131,9 +135,11 @@ class FrameRenderer:
 
     def _upload(self, shot: Shot) -> None:
         renderer, figure = self._renderer, shot.figure
-        if not self._has_mesh:
-            renderer.upload_mesh(base_mesh())
-            self._has_mesh = True
+        # Sliders that open the jaw let light in as well.
+        open_mouth = figure.open_mouth or bool(shot.weights[_JAW_OPEN : _JAW_OPEN + 1].sum() > _OPENS)
+        if open_mouth != self._open_mouth:
+            renderer.upload_mesh(base_mesh(open_mouth=open_mouth))
+            self._open_mouth, self._figure, self._shapes = open_mouth, None, None
         if figure is not self._figure:
             if self._figure is None or figure.positions is not self._figure.positions:
                 renderer.update_positions(figure.positions, figure.normals)

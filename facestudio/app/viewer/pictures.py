@@ -31,7 +31,9 @@ def mesh_of(figure: Figure) -> RenderMesh:
     """Return a figure's mesh to draw."""
     from dataclasses import replace
 
-    return replace(base_mesh(), positions=figure.positions, normals=figure.normals)
+    return replace(
+        base_mesh(open_mouth=figure.open_mouth), positions=figure.positions, normals=figure.normals
+    )
 
 
 def draw_view(

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from facestudio.fitting.residual import anchor_vertices, apply_residual, residual_spline
+from facestudio.fitting.residual import (
+    anchor_vertices,
+    apply_residual,
+    close_lips,
+    residual_spline,
+    without_parting,
+)
 from facestudio.fitting.tps import tps_basis, warp
 from facestudio.template.model import load_template
 
@@ -104,3 +110,35 @@ def test_lips_can_be_pinned_apart():
     met = template.ibug68.points(out - template.vertices)
     np.testing.assert_allclose(met[48:68], displacement[48:68], atol=1e-6)
     assert np.abs(out - template.vertices).max() < 8.0
+
+
+def test_located_lips_move_together_and_those_set_by_hand_part():
+    rng = np.random.default_rng(8)
+    displacement = rng.normal(size=(68, 3))
+    none = np.zeros(68, dtype=bool)
+    together = without_parting(displacement, none)
+    np.testing.assert_allclose(together[62], together[66])
+    np.testing.assert_allclose(together[51], together[57])
+    np.testing.assert_array_equal(together[:48], displacement[:48])
+    hand = none.copy()
+    hand[66] = True
+    np.testing.assert_array_equal(without_parting(displacement, hand)[[62, 66]], displacement[[62, 66]])
+
+
+def test_lips_of_a_neutral_head_close_and_nothing_else_moves():
+    template = load_template()
+    rest = template.vertices
+    opened = rest.copy()
+    opened = opened + template.expression_deltas[template.expression_names.index("jawOpen")] * 0.15
+    closed = close_lips(template, opened, rest, np.zeros(68, dtype=bool))
+    before, after, wanted = (template.ibug68.points(v) for v in (opened, closed, rest))
+    for upper, lower in ((61, 67), (62, 66), (63, 65)):
+        assert before[upper, 1] - before[lower, 1] > wanted[upper, 1] - wanted[lower, 1] + 0.5
+        assert after[upper, 1] - after[lower, 1] == pytest.approx(
+            wanted[upper, 1] - wanted[lower, 1], abs=1e-3
+        )
+    np.testing.assert_allclose(after[:48], before[:48], atol=1e-3)
+    assert close_lips(template, rest, rest, np.zeros(68, dtype=bool)) is rest
+    by_hand = np.zeros(68, dtype=bool)
+    by_hand[[61, 62, 63]] = True
+    assert close_lips(template, opened, rest, by_hand) is opened
