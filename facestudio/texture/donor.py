@@ -68,14 +68,17 @@ class Donor:
 
 @lru_cache(maxsize=64)
 def donor_skin(database: HeadDatabase, head_id: str, stubble: bool) -> DonorSkin:
-    """Return a head's skin without its beard, its scalp shaved bare or to stubble.
+    """Return a head's skin without beard and marks, its scalp shaved bare or to stubble.
 
-    Hair is a person's own: only the photo says what the sitter wears. The texture of an imported head is taken as
-    it is.
+    Hair, freckles and moles are a person's own: only the photo says which the sitter has. The texture of an imported
+    head is taken as it is.
     """
     bare = with_values(
         database.skins[database.index(head_id)],
         beard=0.0,
+        freckles=0.0,
+        moles=0.0,
+        age_spots=0.0,
         hair_density=_STUBBLE_DENSITY if stubble else 0.0,
         hair_loss=0.0,
     )
