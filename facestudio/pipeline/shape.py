@@ -19,6 +19,7 @@ from facestudio.fitting.evidence import (
 from facestudio.fitting.noise import PointNoise, mesh_noise
 from facestudio.fitting.observed_prior import carried_over, with_observation
 from facestudio.fitting.observer import Observation, load_observer
+from facestudio.fitting.pose import initial_pose
 from facestudio.fitting.residual import (
     ResidualSpline,
     apply_residual,
@@ -26,7 +27,7 @@ from facestudio.fitting.residual import (
     residual_spline,
     without_parting,
 )
-from facestudio.fitting.solver import Evidence, Fit, Prior, fit_map, initial_pose
+from facestudio.fitting.solver import Evidence, Fit, Prior, fit_map
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
 from facestudio.geometry.camera import back_project, to_camera_space
 from facestudio.retrieval.sparse_shape import similar_heads, weighted_coefficients
