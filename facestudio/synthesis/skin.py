@@ -211,7 +211,7 @@ def _brows(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, person:
     area = np.zeros((size, size), np.uint8)
     taper = rng.uniform(0.25, 0.6)
     messy = rng.uniform(0.1, 0.5)
-    for side, (upper, lower) in enumerate(zip(BROW_UPPER, BROW_LOWER, strict=True)):
+    for upper, lower in zip(BROW_UPPER, BROW_LOWER, strict=True):
         top = smooth_line(maps.points[list(upper)], 40)[::-1]  # from the nose outwards
         foot = smooth_line(maps.points[list(lower)], 40)[::-1]
         middle, half = (top + foot) / 2, (top - foot) / 2
@@ -239,9 +239,7 @@ def _brows(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, person:
         bent = (root + tip) / 2 + tangent * (0.12 * length[:, None])
         lines = np.stack([root, bent, tip], axis=1)
         for group, value in enumerate((90, 140, 190)):
-            layer = np.zeros_like(hairs) if False else hairs
-            stroke(layer, list(lines[group::3]), value)
-        del side
+            stroke(hairs, list(lines[group::3]), value)
     x, y, w, h = cv2.boundingRect(area)
     pad = round(14 * scale)
     rows, columns = slice(max(y - pad, 0), y + h + pad), slice(max(x - pad, 0), x + w + pad)

@@ -11,6 +11,7 @@ from facestudio.render.occlusion import mouth_is_open, template_occlusion
 from facestudio.render.scene import RenderMesh, mesh_of_head
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
+from facestudio.texture.coverage import COLOURS
 from facestudio.values import ByteArray, Float32Array, Head, IntArray, Texture, read_only
 
 VIEW_LEVEL = 1
@@ -124,7 +125,6 @@ def make_figure(head: Head, posed: bool) -> Figure:
     )
 
 
-COVERAGE_COLOURS = {"seen": (60, 170, 90), "mirrored": (70, 120, 220), "borrowed": (235, 150, 50)}
 _COVERAGE_SIZE = 1024
 
 
@@ -136,7 +136,7 @@ def coverage_picture(texture: Texture) -> ByteArray:
     labels = cv2.resize(texture.coverage.labels, (size, size), interpolation=cv2.INTER_NEAREST)
     small = cv2.resize(np.asarray(texture.pixels), (size, size), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
-    table = np.array([(128, 128, 128), *COVERAGE_COLOURS.values()], dtype=np.float32)
+    table = np.array([(128, 128, 128), *COLOURS.values()], dtype=np.float32)
     colours = table[np.minimum(labels, 3)]
     mixed = 0.55 * colours + 0.45 * np.where(labels[..., None] > 0, grey, 128.0)
     return read_only(np.clip(mixed, 0, 255), np.uint8)

@@ -24,10 +24,10 @@ class CoverageLegend(QWidget):
         if coverage is None:
             self.hide()
             return
-        from facestudio.app.viewer.figure import COVERAGE_COLOURS
+        from facestudio.texture.coverage import COLOURS
 
         self._lines = [
-            (QColor(*COVERAGE_COLOURS[name]), f"{100 * getattr(coverage, name):.0f} %  {words}")
+            (QColor(*COLOURS[name]), f"{100 * getattr(coverage, name):.0f} %  {words}")
             for name, words in _WORDS.items()
         ]
         metrics = self.fontMetrics()
