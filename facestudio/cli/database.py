@@ -156,6 +156,7 @@ def run_build(args: argparse.Namespace, console: Console) -> int:
     from facestudio.database.shape_model import load_shape_model
     from facestudio.database.skins import draw_skins
     from facestudio.paths import user_data
+    from facestudio.template.model import load_template
 
     folder = user_data() / "databases" / args.name
     if args.name in database_folders() and database_folders()[args.name] != folder:
@@ -167,6 +168,7 @@ def run_build(args: argparse.Namespace, console: Console) -> int:
         draw_database(
             model,
             draw_skins,
+            load_template().quads,
             args.heads,
             args.seed,
             folder,

@@ -11,9 +11,11 @@ from facestudio.database.appearance import draw_appearance, draw_head
 from facestudio.database.archive import save_arrays
 from facestudio.database.model import DATABASE_FORMAT, FILE_NAME
 from facestudio.database.shape_model import ShapeModel
-from facestudio.values import FloatArray
+from facestudio.geometry.folds import folded_quads
+from facestudio.values import FloatArray, IntArray
 
 TEST_SHARE, HELD_OUT_SHARE = 0.4, 0.1
+_TRIES = 20  # one head in forty has a folded quad
 
 DrawSkins = Callable[[Sequence[Mapping[str, Any]], int], FloatArray]
 """Draws the AlbedoModel's coefficients (N, J) for appearances and a seed."""
@@ -22,6 +24,7 @@ DrawSkins = Callable[[Sequence[Mapping[str, Any]], int], FloatArray]
 def draw_database(
     model: ShapeModel,
     draw_skins: DrawSkins,
+    quads: IntArray,
     count: int,
     seed: int,
     path: Path,
@@ -35,6 +38,8 @@ def draw_database(
         Where heads come from; its basis becomes the database's.
     draw_skins
         Where skins come from.
+    quads
+        (F, 4) of the template: heads on which one is folded are drawn again.
     count, seed
         How many, and of which draw. The same seed gives the same bytes.
     path
@@ -48,7 +53,7 @@ def draw_database(
         rng = np.random.default_rng([seed, i])
         person = draw_appearance("female" if i % 2 == 0 else "male", rng)
         people.append(person)
-        heads.append(draw_head(model, person, rng))
+        heads.append(_draw_sound_head(model, person, rng, quads))
         check(i / count)
     meta = {
         "format": DATABASE_FORMAT,
@@ -73,6 +78,16 @@ def draw_database(
             "skins": draw_skins(people, seed).astype(np.float32),
         },
     )
+
+
+def _draw_sound_head(
+    model: ShapeModel, person: Mapping[str, Any], rng: np.random.Generator, quads: IntArray
+) -> FloatArray:
+    for _ in range(_TRIES - 1):
+        head = draw_head(model, person, rng)
+        if not folded_quads(model.shape(head), quads).any():
+            return head
+    return draw_head(model, person, rng)
 
 
 def draw_splits(appearances: list[str], rng: np.random.Generator) -> list[str]:

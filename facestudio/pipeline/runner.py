@@ -15,7 +15,7 @@ from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.pipeline.chosen_heads import with_chosen_weights
 from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, CancelToken, Event, Outcome, Request, Stage
 from facestudio.pipeline.shape import Located, Shape, ShapeProblem
-from facestudio.retrieval.sparse_shape import METHOD as RETRIEVAL_METHOD
+from facestudio.retrieval.similar_heads import METHOD as RETRIEVAL_METHOD
 from facestudio.template.model import load_template
 from facestudio.texture.fuse import Sitting, make_texture
 from facestudio.texture.options import SCALP_MODES

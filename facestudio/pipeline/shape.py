@@ -30,7 +30,8 @@ from facestudio.fitting.residual import (
 from facestudio.fitting.solver import Evidence, Fit, Prior, fit_map
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
 from facestudio.geometry.camera import back_project, to_camera_space
-from facestudio.retrieval.sparse_shape import similar_heads, weighted_coefficients
+from facestudio.retrieval.gallery import face_gallery
+from facestudio.retrieval.similar_heads import similar_heads, weighted_coefficients
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import Template
 from facestudio.template.seating import seat_eyeballs
@@ -191,14 +192,14 @@ class ShapeProblem:
     def retrieve(
         self, landmarks: Landmarks, excluded: frozenset[str], check: Callable[[], None]
     ) -> tuple[Fit, tuple[SimilarHead, ...]]:
-        """Fit to the landmarks and find the database heads with the nearest feature points."""
+        """Fit to the landmarks and find the database heads that come nearest to the face."""
         fit = self.first_fit(check)
         if landmarks is not (self._located.located or self._located.landmarks):
             model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
             fit = _improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check)
-        points = self._landmark_model.points(fit.identity, local=fit.local)
-        heads = similar_heads(self._database, self._database_points, points, excluded=excluded)
-        return fit, heads
+        face = self._mesh_model.points(fit.identity, local=fit.local)
+        gallery = face_gallery(self._database, self._template)
+        return fit, similar_heads(self._database, gallery, face, excluded=excluded)
 
     @cached_property
     def _database_points(self) -> FloatArray:

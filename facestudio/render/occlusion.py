@@ -127,6 +127,9 @@ def template_occlusion(*, open_mouth: bool = False) -> Float32Array:
             lit[own] = deep + (fore - deep) * (z - z.min()) / np.ptp(z)
         return read_only(lit, np.float32)
     open_sky = ambient_occlusion(template.vertices, template.quads).copy()
+    for material, (deep, _) in _IN_THE_MOUTH.items():
+        # Depth maps are too coarse for the gap between closed lips, too: no tooth shines at the corners.
+        open_sky[template.material_vertices(material)] = deep
     shade = _lid_shade(template)
     for chart in template.eyes:
         # Depth maps are too coarse for the gap between lids and eyeball.

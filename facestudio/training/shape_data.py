@@ -71,7 +71,7 @@ def build_shape_data(
     save_shape_model(model, folder / SHAPE_MODEL_FILE)
     model = load_shape_model_file(folder / SHAPE_MODEL_FILE)
     say(f"drawing {heads} heads")
-    draw_database(model, draw_skins, heads, seed, folder / DEFAULT_DATABASE)
+    draw_database(model, draw_skins, template.quads, heads, seed, folder / DEFAULT_DATABASE)
     say("drawing their frontal projections")
     drawn = load_database_file(folder / DEFAULT_DATABASE / FILE_NAME)
     save_projections(folder / DEFAULT_DATABASE / PROJECTIONS, render_projections(drawn), drawn)

@@ -12,6 +12,7 @@ from facestudio.database.shape_model import SHAPE_MODEL_FORMAT, ShapeModel
 from facestudio.database.sources.makehuman import MakeHumanSource
 from facestudio.template.model import Template
 from facestudio.template.parts import REGIONS, template_parts
+from facestudio.training.fold_free import mended
 from facestudio.training.local_modes import learn_local_modes, vertex_areas
 from facestudio.training.template_mesh import HeadCut
 from facestudio.values import FloatArray
@@ -100,7 +101,7 @@ def learn_shape_model(
     varied = np.cov((people @ macro).T)
     opened = template.open_mouthed() - template.vertices
     say("local modes")
-    return ShapeModel(
+    learnt = ShapeModel(
         version="1",
         licence="MIT (statistics of ICT-FaceKit) and CC0-1.0 (MakeHuman)",
         source="identity modes of ICT-FaceKit (USC ICT, real scans) on the studio topology; MakeHuman / MPFB targets",
@@ -113,6 +114,8 @@ def learn_shape_model(
         macro=macro,
         own=_root(np.eye(len(varied)) - varied),
     )
+    say("closing lips, smoothing folds")
+    return mended(learnt, template, say)
 
 
 def _signed(basis: FloatArray, vectors: FloatArray) -> FloatArray:

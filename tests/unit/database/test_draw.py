@@ -9,6 +9,7 @@ from facestudio.database.appearance import draw_appearance, draw_head
 from facestudio.database.draw import draw_database
 from facestudio.database.model import FILE_NAME, load_database, load_database_file, verify_database
 from facestudio.database.shape_model import load_shape_model
+from facestudio.geometry.folds import folded_quads
 from facestudio.template.model import load_template
 
 
@@ -18,7 +19,7 @@ def _skin(appearances, seed):
 
 
 def _drawn(folder: Path, count: int = 20, seed: int = 3):
-    draw_database(load_shape_model(), _skin, count, seed, folder)
+    draw_database(load_shape_model(), _skin, load_template().quads, count, seed, folder)
     return folder / FILE_NAME
 
 
@@ -61,7 +62,7 @@ def test_drawing_can_be_stopped_and_leaves_nothing(tmp_path):
             raise StopError
 
     with pytest.raises(StopError):
-        draw_database(load_shape_model(), _skin, 20, 1, tmp_path / "none", stop)
+        draw_database(load_shape_model(), _skin, load_template().quads, 20, 1, tmp_path / "none", stop)
     assert not (tmp_path / "none").exists()
 
 
@@ -73,3 +74,12 @@ def test_the_embedded_heads_are_those_that_are_drawn():
         np.testing.assert_allclose(
             database.vertices(i), model.shape(draw_head(model, person, rng)), atol=0.01
         )
+
+
+def test_no_embedded_head_has_a_folded_quad_or_open_lips():
+    database, template = load_database(), load_template()
+    for i in range(len(database)):
+        head = database.vertices(i)
+        assert not folded_quads(head, template.quads).any(), database.ids[i]
+        points = template.ibug68.points(head)
+        assert abs(points[62, 1] - points[66, 1]) < 1.6, database.ids[i]

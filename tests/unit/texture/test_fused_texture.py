@@ -6,7 +6,8 @@ import pytest
 from facestudio.database.model import load_database
 from facestudio.geometry.camera import project
 from facestudio.landmarks.mesh478 import locate_faces
-from facestudio.retrieval.sparse_shape import similar_heads
+from facestudio.retrieval.gallery import face_gallery
+from facestudio.retrieval.similar_heads import similar_heads
 from facestudio.synthesis.studio import StudioPhoto, draw_head, head_atlas
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
@@ -41,8 +42,8 @@ def mesh(shot):
 @pytest.fixture(scope="module")
 def texture(shot, mesh):
     database, template = load_database(), load_template()
-    points = np.stack([template.ibug68.points(database.vertices(i)) for i in range(len(database))])
-    heads = similar_heads(database, points, points[5], excluded=frozenset({"studio-0005"}))
+    gallery = face_gallery(database, template)
+    heads = similar_heads(database, gallery, gallery.faces[5], excluded=frozenset({"studio-0005"}))
     sitting = Sitting(shot.photo, shot.camera, shot.head, shot.head, mesh)
     return make_texture(sitting, database, heads, TextureOptions(SIZE))
 
@@ -119,8 +120,8 @@ def test_background_stays_out(shot, mesh):
     loud = shot.photo.pixels.copy()
     loud[(loud == 118).all(axis=2)] = [255, 0, 255]
     database, template = load_database(), load_template()
-    points = np.stack([template.ibug68.points(database.vertices(i)) for i in range(len(database))])
-    heads = similar_heads(database, points, points[5])
+    gallery = face_gallery(database, template)
+    heads = similar_heads(database, gallery, gallery.faces[5])
     # Even if the outline is off by two pixels.
     shifted = np.roll(loud, 2, axis=1)
     sitting = Sitting(Photo(shifted, "loud"), shot.camera, shot.head, shot.head, mesh)

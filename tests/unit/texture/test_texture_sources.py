@@ -10,7 +10,8 @@ from facestudio.geometry.camera import project
 from facestudio.photo import load_photo
 from facestudio.pipeline.request import Request
 from facestudio.pipeline.runner import Runner
-from facestudio.retrieval.sparse_shape import similar_heads
+from facestudio.retrieval.gallery import face_gallery
+from facestudio.retrieval.similar_heads import similar_heads
 from facestudio.synthesis.studio import draw_head, head_atlas
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
@@ -30,8 +31,8 @@ HAIR = np.array([70, 42, 25])
 @pytest.fixture(scope="module")
 def heads():
     database, template = load_database(), load_template()
-    points = np.stack([template.ibug68.points(database.vertices(i)) for i in range(len(database))])
-    return similar_heads(database, points, points[5], excluded=frozenset({"studio-0005"}))
+    gallery = face_gallery(database, template)
+    return similar_heads(database, gallery, gallery.faces[5], excluded=frozenset({"studio-0005"}))
 
 
 def _sitting(yaw=0.0, paint=None, hair=False, tilt=0.0, ambient=1.0):
