@@ -55,6 +55,15 @@ def add_parser(commands: Any) -> None:
     one.add_argument("--overwrite", action="store_true", help="replace the database of that name")
     one.set_defaults(run=run_build)
 
+    one = own.add_parser(
+        "embed",
+        parents=[common()],
+        help="let the encoder see its heads",
+        description="Make the embeddings of a database's heads anew: how the encoder sees their projections.",
+    )
+    one.add_argument("name", nargs="?", default="studio", metavar="NAME", help="default: studio")
+    one.set_defaults(run=run_embed)
+
     add_parsers(own)
 
 
@@ -156,6 +165,7 @@ def run_build(args: argparse.Namespace, console: Console) -> int:
     from facestudio.database.shape_model import load_shape_model
     from facestudio.database.skins import draw_skins
     from facestudio.paths import user_data
+    from facestudio.retrieval.embeddings import make_embeddings
     from facestudio.template.model import load_template
 
     folder = user_data() / "databases" / args.name
@@ -178,11 +188,33 @@ def run_build(args: argparse.Namespace, console: Console) -> int:
         built = load_database_file(folder / FILE_NAME)
         pictures = render_projections(built, progress=lambda share: console.progress(0.3 + 0.7 * share, say))
         save_projections(folder / PROJECTIONS, pictures, built)
+        load_database.cache_clear()
+        load_projections.cache_clear()
+        make_embeddings(args.name)
     except OSError as error:
         raise WriteError(f"{folder / FILE_NAME} cannot be written: {error.strerror or error}") from error
-    load_database.cache_clear()
-    load_projections.cache_clear()
     summary = _summary(load_database(args.name))
     console.result(str(folder))
     console.document({**summary, "folder": folder})
+    return 0
+
+
+def run_embed(args: argparse.Namespace, console: Console) -> int:
+    """Make the embeddings of a database.
+
+    Raises
+    ------
+    ModelError
+        If the database, its projections or the encoder is missing or damaged.
+    WriteError
+        If they cannot be written.
+    """
+    from facestudio.retrieval.embeddings import make_embeddings
+
+    try:
+        path = make_embeddings(args.name)
+    except OSError as error:
+        raise WriteError(f"The embeddings cannot be written: {error.strerror or error}") from error
+    console.result(str(path))
+    console.document({"database": args.name, "output": path})
     return 0

@@ -99,6 +99,7 @@ def _store(folder: Path, heads: "NewHeads", licence: str, source: str, console: 
     from facestudio.database.projections import FILE_NAME as PROJECTIONS
     from facestudio.database.projections import load_projections, render_projections, save_projections
     from facestudio.database.store import save_database
+    from facestudio.retrieval.embeddings import make_embeddings
     from facestudio.template.model import load_template
 
     save_database(folder, heads, template_version=load_template().version, licence=licence, source=source)
@@ -107,10 +108,11 @@ def _store(folder: Path, heads: "NewHeads", licence: str, source: str, console: 
     pictures = render_projections(written, progress=lambda f: console.progress(0.8 + 0.2 * f, say))
     try:
         save_projections(folder / PROJECTIONS, pictures, written)
+        load_database.cache_clear()
+        load_projections.cache_clear()
+        make_embeddings(folder.name)
     except OSError as error:
         raise WriteError(f"{folder / PROJECTIONS} cannot be written: {error.strerror or error}") from error
-    load_database.cache_clear()
-    load_projections.cache_clear()
     return {"name": folder.name, "heads": len(written), "folder": folder}
 
 

@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +36,15 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
             entry.create_system = 3  # else Windows writes another byte than Unix
             archive.writestr(entry, buffer.getvalue())
     beside.replace(path)
+
+
+@contextmanager
+def replace_file(path: Path) -> Generator[Path]:
+    """Give a path beside a file to write to; the file is replaced when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".tmp")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

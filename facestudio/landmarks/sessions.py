@@ -28,6 +28,8 @@ class OnnxModel:
         In the model's order.
     provider
         Where it runs: CUDAExecutionProvider or CPUExecutionProvider.
+    properties
+        What its maker wrote into it.
     """
 
     def __init__(self, path: Path, session: Any) -> None:
@@ -39,6 +41,7 @@ class OnnxModel:
         }
         self.output_names: tuple[str, ...] = tuple(value.name for value in session.get_outputs())
         self.provider: str = session.get_providers()[0]
+        self.properties: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
         """Run the model; may be called from several threads at once.

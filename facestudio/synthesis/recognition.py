@@ -1,5 +1,7 @@
-"""Pictures of database heads in their own skins, for recognition: under other light, from other sides, with other
-expressions in training than in tests."""
+"""Pictures of database heads in their own skins, for recognition.
+
+Training has other light, other turns of the head and other expressions than tests.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -126,6 +126,18 @@ def folder_faces(source: Path, say: Callable[[str], None] = lambda line: None, f
     return LabelledFaces(np.stack(faces), np.array(labels, dtype=np.int32), people)
 
 
+def split_faces(faces: LabelledFaces, share: float = 0.2) -> tuple[LabelledFaces, LabelledFaces]:
+    """Divide pictures: of each person the last `share`, at least one, is left out of training."""
+    left_out = np.zeros(len(faces.labels), dtype=np.bool_)
+    for person in range(len(faces.people)):
+        own = np.flatnonzero(faces.labels == person)
+        left_out[own[len(own) - max(1, round(share * len(own))) :]] = True
+    train, test = (
+        LabelledFaces(faces.faces[rows], faces.labels[rows], faces.people) for rows in (~left_out, left_out)
+    )
+    return train, test
+
+
 def _in_folders(source: Path) -> list[tuple[Path, str]]:
     return [
         (path, folder.name)
