@@ -119,6 +119,7 @@ class ShapeProblem:
         template: Template,
         focal_px: float | None,
         noise: PointNoise | None = None,
+        observing: bool = True,
     ) -> None:
         self._located, self._database, self._template = located, database, template
         self._noise = noise
@@ -135,7 +136,7 @@ class ShapeProblem:
         self._centre = database.coefficients.mean(axis=0)
         variance = np.maximum(database.coefficients.var(axis=0) * PRIOR_VARIANCE, 1e-4)
         self._spread = np.diag(1 / variance)
-        self._observed = None if face is None else _observed(photo, face, database)
+        self._observed = _observed(photo, face, database) if face is not None and observing else None
         self._prior = self._prior_around(self._centre, Prior(self._centre, self._spread, expression, sigma))
 
     def _prior_around(self, centre: FloatArray, prior: Prior) -> Prior:

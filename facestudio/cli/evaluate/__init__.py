@@ -8,6 +8,7 @@ from facestudio.cli.evaluate import (
     reconstruction,
     registration,
     representation,
+    retrieval,
     speed,
     synthesis,
     texture,
@@ -29,6 +30,7 @@ def add_parser(commands: Any) -> None:
         landmarks,
         texture,
         recognition,
+        retrieval,
         synthesis,
         speed,
     ):

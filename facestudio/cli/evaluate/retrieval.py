@@ -1,0 +1,50 @@
+"""`facestudio evaluate retrieval`: how near the similar heads are."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from facestudio.cli.console import Console
+from facestudio.cli.options import common, whole_number
+from facestudio.errors import UnreadableInputError
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of `evaluate`."""
+    one = commands.add_parser(
+        "retrieval",
+        parents=[common()],
+        help="how near the similar heads are",
+        description="Retrieve heads for synthetic photos of people that no head of the database is, and measure how "
+        "near the mean of the ten comes, beside the mean of all heads and the best that could be retrieved.",
+    )
+    one.add_argument(
+        "--photos", type=Path, required=True, metavar="DIR", help="from facestudio synthesize --held-out"
+    )
+    one.add_argument("--count", type=whole_number(2), default=120, metavar="N", help="photos (default: 120)")
+    one.add_argument("--database", default="studio", metavar="NAME", help="default: studio")
+    one.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Measure, and print a Markdown table.
+
+    Raises
+    ------
+    UnreadableInputError
+        If there are no usable photos.
+    """
+    if not args.photos.is_dir():
+        raise UnreadableInputError(f"There is no folder {args.photos}")
+    from facestudio.evaluation.retrieval import evaluate_retrieval
+
+    report = evaluate_retrieval(args.photos, args.count, args.database, say=console.note)
+    console.result(f"{report.photos} photos")
+    console.result("| heads found by | their mean is off by, mm | nearer than the mean of all | 95 % |")
+    console.result("|---|---|---|---|")
+    for one in report.results:
+        console.result(
+            f"| {one.way} | {one.mean_mm:.2f} | {one.gain:.1%} | {one.low:.1%} to {one.high:.1%} |"
+        )
+    console.document(report.as_dict())
+    return 0
