@@ -1,7 +1,8 @@
 """The dock "Similar heads": which database heads were used, how much, and the person's say in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage, QPixmap
@@ -18,29 +19,11 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.appearance.theme import Appearance
 from facestudio.app.document.document import Document
+from facestudio.app.panels.thumbnails import THUMBNAIL, draw_heads
 from facestudio.app.worker.tasks import Tasks
 from facestudio.values import ByteArray, Head, SimilarHead
 
-THUMBNAIL = (64, 80)
 _SHOWN = 12
-
-
-def draw_heads(database: str, ids: tuple[str, ...], ratio: float) -> dict[str, ByteArray]:
-    """Draw database heads from the front as clay, (H, W, 3) uint8 each; for a thread."""
-    from facestudio.database.model import load_database
-    from facestudio.render.offscreen import render_views
-    from facestudio.render.scene import VIEWS, mesh_of_head
-    from facestudio.template.model import load_template
-    from facestudio.template.subdivision import topology
-
-    heads, template = load_database(database), load_template()
-    size = (round(THUMBNAIL[0] * ratio), round(THUMBNAIL[1] * ratio))
-    result: dict[str, ByteArray] = {}
-    for name in ids:
-        vertices = heads.vertices(heads.index(name))
-        mesh = mesh_of_head(topology(0), vertices, template.materials)
-        (result[name],) = render_views(mesh, None, [VIEWS["front"]], size, mode="clay")
-    return result
 
 
 class HeadRow(QFrame):
@@ -70,7 +53,7 @@ class HeadRow(QFrame):
         for button, icon in ((self.pin, "point"), (self.out, "close")):
             button.setAutoRaise(True)
             button.setIconSize(QSize(16, 16))
-            button.setIcon(appearance.theme.icon(icon))
+            button.setIcon(appearance.icon(icon))
         top, middle = QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.name, 1)
         top.addWidget(self.pin)
@@ -95,10 +78,15 @@ class HeadsPanel(QWidget):
     """The similar heads, heaviest first; weights and exclusions are undo steps, and the head follows."""
 
     def __init__(
-        self, document: Document, tasks: Tasks, appearance: Appearance, parent: QWidget | None = None
+        self,
+        document: Document,
+        tasks: Tasks,
+        call: Callable[..., Any],
+        appearance: Appearance,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._document, self._tasks, self._appearance = document, tasks, appearance
+        self._document, self._tasks, self._call, self._appearance = document, tasks, call, appearance
         self._heads: tuple[SimilarHead, ...] = ()
         self._database = ""
         self._pictures: dict[tuple[str, str], QPixmap] = {}
@@ -131,11 +119,16 @@ class HeadsPanel(QWidget):
 
     def show_head(self, head: Head | None) -> None:
         """Show which heads were used."""
+        for _ in self.showing(head):
+            pass
+
+    def showing(self, head: Head | None) -> Iterator[None]:
+        """Do `show_head` in slices."""
         self._heads = (
             () if head is None else tuple(sorted(head.similar_heads, key=lambda h: -h.weight)[:_SHOWN])
         )
         self._database = "" if head is None else head.database
-        self._update()
+        yield from self._updating()
 
     def _rebuild(self) -> None:
         for name in list(self.rows):
@@ -149,8 +142,10 @@ class HeadsPanel(QWidget):
         row.deleteLater()
 
     def _update(self) -> None:
-        state = self._document.state
-        chosen = dict(state.head_weights)
+        for _ in self._updating():
+            pass
+
+    def _updating(self) -> Iterator[None]:
         busy = any(row.weight.isSliderDown() for row in self.rows.values())
         if not busy:  # rows stay where they are while one is dragged
             wanted = [head.id for head in self._heads]
@@ -162,7 +157,10 @@ class HeadsPanel(QWidget):
                 if self._list.indexOf(self.rows[name]) != place:
                     self._list.removeWidget(self.rows[name])
                     self._list.insertWidget(place, self.rows[name])
+                    yield
             self.rows = {name: self.rows[name] for name in wanted}
+        state = self._document.state  # it may have changed since the rows were begun
+        chosen = dict(state.head_weights)
         self._setting = True
         for head in self._heads:
             row = self.rows.get(head.id)
@@ -272,4 +270,4 @@ class HeadsPanel(QWidget):
                 if name in self.rows:
                     self.rows[name].picture.setPixmap(self._pictures[database, name])
 
-        self._tasks.start(lambda: draw_heads(database, missing, ratio), show)
+        self._tasks.start(lambda: self._call(draw_heads, database, missing, ratio), show)

@@ -378,6 +378,7 @@ class MainWindow(QMainWindow):
         self.settings.set_layout("splitter", self.splitter.saveState())
         self.settings.save()
         self.hide()
+        self.panels.turns.carry_out()
         self.tasks.close()
         self.projects.close()  # after a copy that was being written
         if not self.session.close():
