@@ -13,6 +13,7 @@ from facestudio.app.panels import heads_panel
 from facestudio.app.panels.camera_panel import equivalent_mm
 from facestudio.app.panels.expression_panel import PRESETS, moving, weights_of
 from facestudio.pipeline.request import Stage
+from facestudio.template.sliders import load_sliders
 from facestudio.values import ARKIT_NAMES
 
 
@@ -253,3 +254,41 @@ def test_light_is_chosen(person: Person, qtbot: Any, opengl: None) -> None:
         box.setCurrentIndex(number)
         assert person.window.viewer.view.lighting is LIGHT_PRESETS.get(box.currentData())
     assert {box.itemData(i) for i in range(box.count())} == {"", *LIGHT_PRESETS}
+
+
+# Adjust
+
+
+def test_sliders_shape_the_head_live_and_are_undone(person: Person, runner: FakeRunner, qtbot: Any) -> None:
+    panel, session, document = person.window.panels.adjust, person.window.session, person.window.document
+    assert sorted(panel.sliders) == sorted(load_sliders().names)
+    before = session.head.vertices
+    runner.forget()
+    slider = panel.sliders["noseTip"]
+    slider.setSliderDown(True)
+    slider.setValue(70)
+    qtbot.waitUntil(lambda: len(runner.finished) == 1, timeout=20_000)
+    assert runner.requests[0].texture_size == 0  # live: geometry alone
+    assert runner.requests[0].adjustments == (("noseTip", 0.7),)
+    slider.setSliderDown(False)
+    slider.sliderReleased.emit()
+    person.settle()
+    assert session.head.texture is not None
+    assert np.abs(session.head.vertices - before).max() > 2
+    assert texts(person) == ["Nose: tip"]
+    QTest.keyClick(panel.sliders["earSize"], Qt.Key.Key_PageUp)
+    person.settle()
+    assert document.state.adjustments == (("earSize", 0.1), ("noseTip", 0.7))
+    QTest.mouseDClick(slider, Qt.MouseButton.LeftButton)
+    person.settle()
+    assert slider.value() == 0
+    assert document.state.adjustments == (("earSize", 0.1),)
+    panel.reset.click()
+    person.settle()
+    assert document.state.adjustments == ()
+    assert np.array_equal(session.head.vertices, before)
+    assert not panel.reset.isEnabled()
+    for _ in range(3):
+        document.undo()
+    person.settle()
+    assert slider.value() == 70

@@ -29,6 +29,8 @@ class EditState:
     expression
         52 weights that the person chose for the head as it is shown; None for what was found. The fit knows
         nothing of them.
+    adjustments
+        (slider, value -1..1): how the person shaped the fitted head further.
     """
 
     face: int = 1
@@ -38,6 +40,7 @@ class EditState:
     excluded: frozenset[str] = frozenset()
     head_weights: tuple[tuple[str, float], ...] = ()
     expression: tuple[float, ...] | None = None
+    adjustments: tuple[tuple[str, float], ...] = ()
 
     @property
     def edited(self) -> bool:
@@ -52,6 +55,7 @@ class EditState:
             and self.focal_px == other.focal_px
             and self.excluded == other.excluded
             and self.head_weights == other.head_weights
+            and self.adjustments == other.adjustments
         )
 
 

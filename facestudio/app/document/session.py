@@ -124,6 +124,7 @@ class Session(QObject):
             focal_px=state.focal_px,
             excluded_heads=state.excluded,
             head_weights=state.head_weights,
+            adjustments=state.adjustments,
         )
 
     def _submit(self, texture_size: int, *, live: bool) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QTabWidget
 
+from facestudio.app.panels.adjust_panel import AdjustPanel
 from facestudio.app.panels.camera_panel import CameraPanel
 from facestudio.app.panels.expression_panel import ExpressionPanel
 from facestudio.app.panels.head_panel import HeadPanel
@@ -27,7 +28,7 @@ class Docks:
     ----------
     all
         The docks, in the order of their tabs.
-    points, head, expression, heads, camera
+    points, head, expression, heads, camera, adjust
         The panels.
     turns
         What is left to be told to them.
@@ -42,6 +43,7 @@ class Docks:
         self.expression = ExpressionPanel(document)
         self.heads = HeadsPanel(document, window.tasks, window.session.builder.call, window.appearance)
         self.camera = CameraPanel(document, actions)
+        self.adjust = AdjustPanel(document)
         self.all: list[QDockWidget] = []
         for title, name, panel in (
             ("Points", "pointsDock", self.points),
@@ -49,6 +51,7 @@ class Docks:
             ("Similar", "similarDock", self.heads),
             ("Expression", "expressionDock", self.expression),
             ("Camera", "cameraDock", self.camera),
+            ("Adjust", "adjustDock", self.adjust),
         ):
             dock = QDockWidget(title, window)
             dock.setObjectName(name)
@@ -89,6 +92,7 @@ class Docks:
         def others() -> Iterator[None]:
             yield self.expression.show_head(head)
             yield self._show_camera(figure)
+            yield self.adjust.show_head(head)
 
         self.show_expression()
         notes = self._window.session.notes

@@ -46,7 +46,7 @@ from facestudio.app.worker.maker import RunnerLike
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 
-_LAYOUT_VERSION = 2
+_LAYOUT_VERSION = 3
 _FILTER = (
     "Photos and projects (*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm *.facestudio)"
     ";;All files (*)"

@@ -36,6 +36,7 @@ def state_of(project: Project | None) -> EditState | None:
         excluded=project.excluded,
         head_weights=project.head_weights,
         expression=project.expression,
+        adjustments=project.adjustments,
     )
 
 
@@ -119,6 +120,7 @@ class Projects(QObject):
             head_weights=state.head_weights,
             focal_px=state.focal_px,
             expression=state.expression,
+            adjustments=state.adjustments,
         )
 
     def opened(self, opened: Opened | None) -> None:
