@@ -1,5 +1,6 @@
 """Pictures of database heads in their own skins, for recognition: under other light, from other sides, with other
-expressions in training than in tests."""
+expressions in training than in tests.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
