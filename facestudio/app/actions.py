@@ -28,6 +28,12 @@ SPECS: dict[str, Spec] = {
     "paste": Spec("Paste photo", "Ctrl+V", "paste", "Open the picture or the file in the clipboard"),
     "close_photo": Spec("Close photo", "Ctrl+W", "close", "Back to the welcome page"),
     "export": Spec("Export…", "Ctrl+E", "export", "Write the head as OBJ or GLB"),
+    "export_again": Spec(
+        "Export again",
+        "Ctrl+Shift+E",
+        "export",
+        "Replace the files of the last export with the head as it is now",
+    ),
     "screenshot": Spec(
         "Screenshot…", "Ctrl+Shift+S", "camera", "Save a picture of the view, or a sheet of views"
     ),

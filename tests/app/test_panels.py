@@ -1,5 +1,6 @@
 """The docks Similar heads, Expression and Camera, as a person uses them; each move is an undo step."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from PySide6.QtTest import QTest
 from facestudio.app.panels import heads_panel
 from facestudio.app.panels.camera_panel import equivalent_mm
 from facestudio.app.panels.expression_panel import PRESETS, moving, weights_of
+from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.pipeline.request import Stage
 from facestudio.template.sliders import load_sliders
 from facestudio.values import ARKIT_NAMES
@@ -25,6 +27,13 @@ def _pictures(monkeypatch: pytest.MonkeyPatch) -> None:
         "draw_heads",
         lambda database, ids, ratio: {name: np.full((80, 64, 3), 90, dtype=np.uint8) for name in ids},
     )
+    closest = (
+        ("eyes", "mh-0042", 0.7),
+        ("nose", "mh-0300", 0.4),
+        ("mouth", "mh-0107", 0.9),
+        ("jaw", "mh-0300", 1.1),
+    )
+    monkeypatch.setattr(heads_panel, "closest_heads", lambda database, landmarks, excluded: closest)
 
 
 def texts(person: Person) -> list[str]:
@@ -167,6 +176,45 @@ def test_weighing_a_head_live_and_pinning(person: Person, runner: FakeRunner, qt
     person.settle()
     assert person.window.document.state.head_weights == ()
     assert not panel.rows["mh-0042"].pin.isChecked()
+
+
+def test_the_closest_head_of_a_region_is_pinned(person: Person, runner: FakeRunner, qtbot: Any) -> None:
+    strip, document = person.window.panels.heads.regions, person.window.document
+    person.window.docks[2].raise_()
+    qtbot.waitUntil(strip.isVisible, timeout=20_000)
+    assert strip.heads == {"eyes": "mh-0042", "nose": "mh-0300", "mouth": "mh-0107", "jaw": "mh-0300"}
+    assert "0.4 mm" in strip.buttons["nose"].toolTip()
+    qtbot.waitUntil(lambda: not strip.buttons["jaw"].icon().isNull(), timeout=20_000)
+    strip.buttons["nose"].click()
+    person.settle()
+    assert dict(runner.requests[-1].head_weights) == {"mh-0300": 0.2}
+    assert strip.buttons["jaw"].isChecked()  # the same head
+    strip.buttons["jaw"].click()
+    person.settle()
+    assert document.state.head_weights == ()
+    assert texts(person) == ["Pin mh-0300", "Unpin mh-0300"]
+
+
+def test_another_database_is_chosen(
+    person: Person, runner: FakeRunner, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "facestudio.database.model.database_folders", lambda: {"mine": Path(), DEFAULT_DATABASE: Path()}
+    )
+    panel, document = person.window.panels.heads, person.window.document
+    panel.rows["mh-0042"].out.click()
+    person.settle()
+    assert [panel.database.itemText(i) for i in range(panel.database.count())] == ["mine", DEFAULT_DATABASE]
+    person.window.docks[2].raise_()
+    qtbot.waitUntil(panel.database.isVisible)
+    QTest.keyClick(panel.database, Qt.Key.Key_Up)
+    person.settle()
+    assert (runner.requests[-1].database, runner.requests[-1].excluded_heads) == ("mine", frozenset())
+    person.window.actions_["undo"].trigger()
+    person.settle()
+    assert document.state.database == DEFAULT_DATABASE
+    assert document.state.excluded == {"mh-0042"}
+    assert panel.database.currentText() == DEFAULT_DATABASE
 
 
 # Camera

@@ -125,6 +125,7 @@ class Session(QObject):
             excluded_heads=state.excluded,
             head_weights=state.head_weights,
             adjustments=state.adjustments,
+            database=state.database,
         )
 
     def _submit(self, texture_size: int, *, live: bool) -> None:

@@ -94,6 +94,7 @@ class AdjustPanel(QWidget):
         label, slider, value = QLabel(text), QSlider(Qt.Orientation.Horizontal), QLabel("0")
         slider.setRange(-_RANGE, _RANGE)
         slider.setPageStep(10)
+        slider.setProperty("twoSided", True)
         slider.setMinimumSize(60, 18)
         whole = text if title in ("Eyes and cheeks", "Mouth, jaw and chin") else f"{title}: {text.lower()}"
         slider.setAccessibleName(whole)

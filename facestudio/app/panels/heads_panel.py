@@ -7,6 +7,7 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import (
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -19,11 +20,13 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.appearance.theme import Appearance
 from facestudio.app.document.document import Document
-from facestudio.app.panels.thumbnails import THUMBNAIL, draw_heads
+from facestudio.app.panels.regions_strip import RegionsStrip
+from facestudio.app.panels.thumbnails import THUMBNAIL, closest_heads, draw_heads
 from facestudio.app.worker.tasks import Tasks
 from facestudio.values import ByteArray, Head, SimilarHead
 
 _SHOWN = 12
+_REGION_WEIGHT = 0.2  # of a head that is pinned for one region of its face
 
 
 class HeadRow(QFrame):
@@ -101,6 +104,13 @@ class HeadsPanel(QWidget):
         self._intro.setWordWrap(True)
         self._intro.setObjectName("muted")
         column.addWidget(self._intro)
+        self.database = QComboBox()
+        self.database.setAccessibleName("Database of heads")
+        self.database.setToolTip(
+            "Where similar heads come from; facestudio database makes and imports others"
+        )
+        self.database.activated.connect(lambda number: self._use(self.database.itemText(number)))
+        column.addWidget(self.database)
         self._list, self._out = QVBoxLayout(), QVBoxLayout()
         self._list.setSpacing(8)
         self._out_title = QLabel("Left out")
@@ -108,6 +118,9 @@ class HeadsPanel(QWidget):
         self.reset = QPushButton("As found")
         self.reset.setToolTip("Forget all weights and exclusions")
         self.reset.clicked.connect(self._reset)
+        self.regions = RegionsStrip(self._pin_region)
+        self._sought: int | None = None
+        column.addWidget(self.regions)
         column.addLayout(self._list)
         column.addWidget(self._out_title)
         column.addLayout(self._out)
@@ -129,6 +142,8 @@ class HeadsPanel(QWidget):
         )
         self._database = "" if head is None else head.database
         yield from self._updating()
+        self._list_databases()
+        self._seek(head)
 
     def _rebuild(self) -> None:
         for name in list(self.rows):
@@ -180,6 +195,7 @@ class HeadsPanel(QWidget):
             if self._heads
             else "No head yet."
         )
+        self.regions.show_pinned(set(chosen))
         self._update_out(state.excluded)
         self.reset.setVisible(bool(state.excluded or state.head_weights))
         self._draw()
@@ -250,11 +266,57 @@ class HeadsPanel(QWidget):
         document = self._document
         document.change(replace(document.state, excluded=frozenset(), head_weights=()), "Heads as found")
 
-    # Pictures
+    def _pin_region(self, name: str, on: bool) -> None:
+        document = self._document
+        weight = max([_REGION_WEIGHT, *(head.weight for head in self._heads if head.id == name)])
+        chosen = self._with(name, weight if on else None)
+        document.change(replace(document.state, head_weights=chosen), f"{'Pin' if on else 'Unpin'} {name}")
+
+    def _use(self, database: str) -> None:
+        """Use another database; what was said of the heads of this one means nothing there."""
+        document = self._document
+        if database != document.state.database:
+            state = replace(document.state, database=database, excluded=frozenset(), head_weights=())
+            document.change(state, f"Database {database}")
+
+    def _list_databases(self) -> None:
+        from facestudio.database.model import database_folders
+
+        names = sorted({*database_folders(), self._document.state.database})
+        if names != [self.database.itemText(i) for i in range(self.database.count())]:
+            self.database.clear()
+            self.database.addItems(names)
+        self.database.setCurrentText(self._document.state.database)
+        self.database.setEnabled(bool(self._heads) and len(names) > 1)
+
+    # Regions and pictures
+
+    def _seek(self, head: Head | None) -> None:
+        """Find the closest head of each region, in the background, for a head that stays."""
+        if head is None:
+            self.regions.tell(())
+        if head is None or head.texture is None or self._document.in_gesture:
+            return
+        if self._sought is not None:
+            self._tasks.forget(self._sought)
+        database, landmarks, excluded = head.database, head.landmarks_3d, self._document.state.excluded
+
+        def show(closest: tuple[tuple[str, str, float], ...]) -> None:
+            self._sought = None
+            if self._heads and database == self._database:
+                self.regions.tell(closest)
+                self.regions.show_pinned(set(dict(self._document.state.head_weights)))
+                self._draw()
+
+        self._sought = self._tasks.start(
+            lambda: self._call(closest_heads, database, landmarks, excluded), show
+        )
 
     def _draw(self) -> None:
         database = self._database
-        missing = tuple(h.id for h in self._heads if (database, h.id) not in self._asked)
+        self.regions.show_pictures(lambda name: self._pictures.get((database, name)))
+        wanted = dict.fromkeys([*(head.id for head in self._heads), *self.regions.heads.values()])
+        missing = tuple(name for name in wanted if (database, name) not in self._asked)
         if not missing or self._document.in_gesture:
             return
         self._asked.update((database, name) for name in missing)
@@ -269,5 +331,7 @@ class HeadsPanel(QWidget):
                 self._pictures[database, name] = QPixmap.fromImage(image)
                 if name in self.rows:
                     self.rows[name].picture.setPixmap(self._pictures[database, name])
+            if database == self._database:
+                self.regions.show_pictures(lambda name: self._pictures.get((database, name)))
 
         self._tasks.start(lambda: self._call(draw_heads, database, missing, ratio), show)

@@ -1,6 +1,6 @@
-"""Pictures of database heads, drawn where the pipeline runs. No Qt."""
+"""Pictures of database heads, and whose eyes, nose, mouth and jaw are nearest; made where the pipeline runs. No Qt."""
 
-from facestudio.values import ByteArray
+from facestudio.values import ByteArray, FloatArray
 
 THUMBNAIL = (64, 80)
 
@@ -30,3 +30,27 @@ def draw_heads(database: str, ids: tuple[str, ...], ratio: float) -> dict[str, B
             (camera,) = cameras_of_views(shown, [VIEWS["front"]], size)
             result[name] = renderer.picture(camera, Style(mode="clay"))
     return result
+
+
+def closest_heads(
+    database: str, landmarks: FloatArray, excluded: frozenset[str]
+) -> tuple[tuple[str, str, float], ...]:
+    """Return (region, head, distance mm) for the eyes, the nose, the mouth and the jaw.
+
+    Parameters
+    ----------
+    database
+        Its name.
+    landmarks
+        (68, 3) mm: ibug68 on the neutral head.
+    excluded
+        Heads that may not be named.
+    """
+    from facestudio.database.model import load_database
+    from facestudio.retrieval.gallery import face_gallery
+    from facestudio.retrieval.regions import closest_per_region
+    from facestudio.template.model import load_template
+
+    heads = load_database(database)
+    found = closest_per_region(heads, face_gallery(heads, load_template()), landmarks, excluded)
+    return tuple((closest.region, closest.id, closest.distance_mm) for closest in found)

@@ -176,6 +176,8 @@ class MainWindow(QMainWindow):
         self.session.busy_changed.connect(self._busy_changed)
         self.session.failed.connect(self._build_failed)
         self.session.cancelled.connect(self._cancelled)
+        self.outputs.told.connect(self.message.setText)
+        self.outputs.failed.connect(self.show_error)
         self.build_status.cancel_wanted.connect(self.session.cancel)
         self.appearance.changed.connect(self._apply_theme)
         self.document.gesture_changed.connect(self._busy_changed)

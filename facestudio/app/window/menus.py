@@ -19,6 +19,7 @@ _FILE = (
         "save_as",
         "",
         "export",
+        "export_again",
         "screenshot",
         "",
         "close_photo",

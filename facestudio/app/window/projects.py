@@ -37,6 +37,7 @@ def state_of(project: Project | None) -> EditState | None:
         head_weights=project.head_weights,
         expression=project.expression,
         adjustments=project.adjustments,
+        database=project.database,
     )
 
 
@@ -121,6 +122,7 @@ class Projects(QObject):
             focal_px=state.focal_px,
             expression=state.expression,
             adjustments=state.adjustments,
+            database=state.database,
         )
 
     def opened(self, opened: Opened | None) -> None:

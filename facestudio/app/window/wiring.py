@@ -33,6 +33,7 @@ def connect_actions(window: "MainWindow") -> None:
         "save_as": window.projects.save_as,
         "close_photo": window.close_photo,
         "export": window.outputs.open_export,
+        "export_again": window.outputs.repeat,
         "screenshot": window.outputs.open_screenshot,
         "quit": window.close,
         "undo": document.undo,
@@ -74,6 +75,7 @@ def connect_actions(window: "MainWindow") -> None:
         document.selection_changed,
         document.photo_changed,
         document.choices_changed,
+        window.outputs.changed,
     ):
         # A method of the window, not a function: Qt drops it when the window goes.
         signal.connect(window.refresh)
@@ -94,6 +96,7 @@ def update_actions(window: "MainWindow") -> None:
     a["redo"].setText(f"Redo {_lower(stack.redoText())}".strip())
     a["undo"].setIconText("Undo")
     a["redo"].setIconText("Redo")
+    a["export_again"].setEnabled(session.head is not None and window.outputs.can_repeat)
     displaced = document.displaced if quiet else frozenset[int]()
     chosen = document.selection
     a["reset_all"].setEnabled(bool(displaced))
