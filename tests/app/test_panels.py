@@ -10,11 +10,14 @@ from fake_runner import FakeRunner
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from facestudio.app.editor.picture import array_of
 from facestudio.app.panels import heads_panel
 from facestudio.app.panels.camera_panel import equivalent_mm
 from facestudio.app.panels.expression_panel import PRESETS, moving, weights_of
+from facestudio.app.viewer.uncertainty import colours_of, shares, uncertainty_picture
 from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.pipeline.request import Stage
+from facestudio.template.model import load_template
 from facestudio.template.sliders import load_sliders
 from facestudio.values import ARKIT_NAMES
 
@@ -291,6 +294,41 @@ def test_coverage_has_a_legend(person: Person, qtbot: Any, opengl: None) -> None
     assert "62 %  seen in the photo" in legend.accessibleName()
     person.window.actions_["textured"].trigger()
     assert not legend.isVisible()
+
+
+def test_uncertainty_is_shown_where_it_is_known(
+    person: Person, qtbot: Any, opengl: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = person.window
+    qtbot.waitUntil(lambda: window.viewer.view is not None, timeout=20_000)
+    assert not window.actions_["uncertainty"].isVisible()  # this runner does not tell
+    count = len(window.session.head.vertices)
+    doubt = np.linspace(0.2, 4.0, count).astype(np.float32)
+    for module in ("figure", "head_view"):
+        monkeypatch.setattr(f"facestudio.app.viewer.{module}.uncertainty_of", lambda head: doubt)
+    window.session.rebuild()
+    person.settle()
+    qtbot.waitUntil(window.actions_["uncertainty"].isVisible)
+    window.actions_["uncertainty"].trigger()
+    view = window.viewer.view
+    qtbot.waitUntil(lambda: view.is_current and view.legend.isVisible(), timeout=20_000)
+    assert "Uncertainty" in view.legend.accessibleName()
+    uncertain = array_of(view.picture())
+    window.actions_["coverage"].trigger()
+    qtbot.waitUntil(lambda: view.is_current, timeout=20_000)
+    assert np.abs(array_of(view.picture()).astype(int) - uncertain).max() > 60
+    assert "Coverage" in view.legend.accessibleName()
+
+
+def test_uncertainty_has_a_colour_everywhere() -> None:
+    count = len(load_template().vertices)
+    for value in (0.1, 1.0, 9.0):
+        picture = uncertainty_picture(np.full(count, value, dtype=np.float32))
+        colour = colours_of(np.array([min(max(value, 0.5), 5.0)]))[0]
+        drawn = picture[picture.any(axis=2)].astype(int)
+        assert len(drawn) > 0.6 * picture[..., 0].size
+        assert np.abs(drawn - colour).max() <= 6
+    assert sum(shares(np.linspace(0, 4, count).astype(np.float32))) == pytest.approx(1.0)
 
 
 def test_light_is_chosen(person: Person, qtbot: Any, opengl: None) -> None:

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from facestudio.app.viewer.uncertainty import uncertainty_of, uncertainty_picture
 from facestudio.geometry.camera import project
 from facestudio.geometry.mesh import vertex_normals
 from facestudio.render.occlusion import mouth_is_open, template_occlusion
@@ -37,6 +38,8 @@ class Figure:
         (S, S, 3) uint8 or None.
     coverage
         (C, C, 3) uint8 or None: where each texel comes from, in colours over the grey texture.
+    uncertainty
+        (C, C, 3) uint8 or None: how far each part may be off, in colours; None if that is not known.
     open_mouth
         Whether its lips are apart.
     wires
@@ -51,6 +54,7 @@ class Figure:
     texture: ByteArray | None
     wires: Float32Array
     coverage: ByteArray | None = None
+    uncertainty: ByteArray | None = None
     open_mouth: bool = False
 
 
@@ -182,6 +186,7 @@ def make_figure(head: Head, posed: bool) -> Figure:
     normals = vertex_normals(fine, level.quads)
     marks = head.landmarks_3d_posed if posed else head.landmarks_3d
 
+    doubt = uncertainty_of(head)
     pixels, _ = project(head.camera, with_expression)
     quads, sides, side_of = _outer_quads()
     p = pixels[quads]
@@ -198,6 +203,8 @@ def make_figure(head: Head, posed: bool) -> Figure:
         texture=None if head.texture is None else head.texture.pixels,
         wires=pixels[sides[seen]].astype(np.float32),
         coverage=None if head.texture is None else coverage_picture(head.texture),
+        # While something is dragged, the last one moves along, as the texture does.
+        uncertainty=None if doubt is None or head.texture is None else uncertainty_picture(doubt),
         open_mouth=mouth_is_open(with_expression if posed else head.vertices),
     )
 

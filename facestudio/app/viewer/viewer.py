@@ -100,6 +100,7 @@ class Viewer(QStackedWidget):
         self._soon.timeout.connect(self._warm_up)
         self.view: HeadView | None = None
         self.mode: Mode = "textured"
+        self.uncertain = False
         self.show_marks = False
         self.anaglyph = False
         self.lighting: Lighting | None = None
@@ -162,7 +163,7 @@ class Viewer(QStackedWidget):
         view = HeadView(surface, self)
         view.failed.connect(self._give_up, Qt.ConnectionType.QueuedConnection)
         view.pose_changed.connect(self.pose_changed)
-        view.set_mode(self.mode)
+        view.set_mode(self.mode, uncertain=self.uncertain)
         view.set_show_marks(self.show_marks)
         view.set_background(*self._colours)
         view.set_lighting(self.lighting)
@@ -184,11 +185,11 @@ class Viewer(QStackedWidget):
         self._waiting.title.setText(title)
         self._waiting.text.setText(text)
 
-    def set_mode(self, mode: "Mode") -> None:
-        """Show the surface textured, as clay, with its quads, and so on."""
-        self.mode = mode
+    def set_mode(self, mode: "Mode", *, uncertain: bool = False) -> None:
+        """Show the surface textured, as clay, with its quads, and so on; or how far it may be off."""
+        self.mode, self.uncertain = mode, uncertain
         if self.view is not None:
-            self.view.set_mode(mode)
+            self.view.set_mode(mode, uncertain=uncertain)
 
     def set_show_marks(self, on: bool) -> None:
         """Show the landmarks on the head."""

@@ -121,7 +121,7 @@ class MainWindow(QMainWindow):
             "Photo", [a["points"], a["mesh"]], [a["fit_face"], a["fit_photo"]], self.editor, self.zoom_label
         )
         more = QMenu("More", self)
-        for name in ("unlit", "normals", "coverage", "", "marks", "anaglyph"):
+        for name in ("unlit", "normals", "coverage", "uncertainty", "", "marks", "anaglyph"):
             if name:
                 more.addAction(a[name])
             else:

@@ -167,7 +167,7 @@ class Outputs(QObject):
         figure, photo, view = self._session.figure, self._document.photo, self._viewer.view
         from facestudio.render.scene import Background
 
-        mode = self._viewer.mode
+        mode, uncertain = self._viewer.mode, self._viewer.uncertain
         background = Background() if view is None else view.background
         marks = None if view is None else view.marks()
         camera = None
@@ -179,11 +179,13 @@ class Outputs(QObject):
             from facestudio.app.viewer import pictures
 
             if camera is not None:
-                pixels = pictures.draw_view(figure, camera, mode, background, marks, options.times)
+                pixels = pictures.draw_view(
+                    figure, camera, mode, background, marks, options.times, uncertain=uncertain
+                )
             else:
                 shown = photo if options.with_photo else None
                 pixels = pictures.draw_sheet(
-                    figure, options.views, options.height, mode, background, marks, shown
+                    figure, options.views, options.height, mode, background, marks, shown, uncertain=uncertain
                 )
             if options.file is not None:
                 pictures.save_png(pixels, options.file, overwrite=options.overwrite)
