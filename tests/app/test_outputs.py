@@ -12,6 +12,7 @@ from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from shiboken6 import isValid
 
 from facestudio.app.dialogs.export_dialog import PRESETS, ExportDialog
 from facestudio.app.dialogs.screenshot_dialog import ScreenshotDialog
@@ -49,6 +50,18 @@ def test_presets_set_what_a_program_reads_best(person: Person, tmp_path: Path) -
     dialog.formats["ply"].click()
     assert dialog.preset.currentText() == "3D print"
     dialog.close()
+
+
+@pytest.mark.parametrize("how", ["button", "escape", "cross"])
+def test_the_dialog_closes_and_goes(person: Person, tmp_path: Path, qtbot: Any, how: str) -> None:
+    dialog = export_dialog(person, tmp_path)
+    if how == "button":
+        QTest.mouseClick(dialog.cancel, Left)
+    elif how == "escape":
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    else:
+        dialog.close()
+    qtbot.waitUntil(lambda: not isValid(dialog), timeout=5_000)
 
 
 def test_the_last_export_is_repeated_with_one_key(person: Person, tmp_path: Path, qtbot: Any) -> None:

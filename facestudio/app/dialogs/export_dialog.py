@@ -251,7 +251,7 @@ class ExportDialog(QDialog):
         if self.busy:
             self.cancel_wanted.emit()
         else:
-            self.close()
+            super().reject()
 
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.options().folder)))
