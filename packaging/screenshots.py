@@ -109,7 +109,7 @@ class Photographer:
     def panels(self, theme: str, size: tuple[int, int]) -> None:
         """The other modes and docks: coverage, normals, colour only; similar heads, expression, lens and compare."""
         window, a = self.window, self.window.actions_
-        points, head, heads, expression, camera = window.docks
+        points, head, heads, expression, camera, adjust = window.docks
         for mode, dock in (("coverage", heads), ("normals", camera), ("unlit", head)):
             a[mode].trigger()
             dock.raise_()
@@ -122,6 +122,14 @@ class Photographer:
         rest(0.3)
         self.shoot("expression", theme, size)
         window.document.undo()
+        adjust.raise_()
+        for name, value in (("noseTip", 60), ("weight", 45), ("earsStandOut", 70)):
+            window.panels.adjust.sliders[name].setValue(value)
+        wait(lambda: window.session.complete)
+        rest(0.3)
+        self.shoot("adjust", theme, size)
+        window.panels.adjust.reset.click()
+        wait(lambda: window.session.complete)
         camera.raise_()
         a["compare"].setChecked(True)
         rest(0.3)

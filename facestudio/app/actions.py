@@ -28,6 +28,12 @@ SPECS: dict[str, Spec] = {
     "paste": Spec("Paste photo", "Ctrl+V", "paste", "Open the picture or the file in the clipboard"),
     "close_photo": Spec("Close photo", "Ctrl+W", "close", "Back to the welcome page"),
     "export": Spec("Export…", "Ctrl+E", "export", "Write the head as OBJ or GLB"),
+    "export_again": Spec(
+        "Export again",
+        "Ctrl+Shift+E",
+        "export",
+        "Replace the files of the last export with the head as it is now",
+    ),
     "screenshot": Spec(
         "Screenshot…", "Ctrl+Shift+S", "camera", "Save a picture of the view, or a sheet of views"
     ),
@@ -62,6 +68,7 @@ SPECS: dict[str, Spec] = {
     "coverage": Spec(
         "Coverage", "V", "coverage", "Where the texture comes from: seen, mirrored or borrowed", True
     ),
+    "uncertainty": Spec("Uncertainty", "I", "uncertainty", "How far each part of the head may be off", True),
     "compare": Spec(
         "Beside the photo", "B", "compare", "See the head from the photo's camera, the photo beside it", True
     ),
@@ -87,6 +94,8 @@ MODE_NAMES: tuple[Literal["textured", "clay", "wireframe", "unlit", "normals", "
     *("textured", "clay", "wireframe"),
     *("unlit", "normals", "coverage"),
 )
+# What the surface shows: one of these at a time.
+SURFACE_NAMES = (*MODE_NAMES, "uncertainty")
 THEME_NAMES = ("system", "light", "dark")
 
 
@@ -112,7 +121,7 @@ class Actions(QObject):
                 appearance.watch(action, spec.icon)
             window.addAction(action)
             self._all[name] = action
-        for names in (MODE_NAMES, THEME_NAMES):
+        for names in (SURFACE_NAMES, THEME_NAMES):
             group = QActionGroup(self)
             for name in names:
                 group.addAction(self._all[name])

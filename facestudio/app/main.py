@@ -52,6 +52,7 @@ def open_window(
     window = MainWindow(settings, make_runner)
     window.show()
     QTimer.singleShot(0, window.session.builder.warm_up)
+    window.viewer.warm_up_soon()
     if argument is not None:
         window.open_path(Path(argument))
     else:

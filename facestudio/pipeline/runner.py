@@ -16,10 +16,21 @@ from facestudio.pipeline.chosen_heads import with_chosen_weights
 from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, CancelToken, Event, Outcome, Request, Stage
 from facestudio.pipeline.shape import Located, Shape, ShapeProblem
 from facestudio.retrieval.similar_heads import METHOD as RETRIEVAL_METHOD
+from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
+from facestudio.template.sliders import adjusted
 from facestudio.texture.fuse import Sitting, make_texture
 from facestudio.texture.options import SCALP_MODES
-from facestudio.values import DetectedFace, Head, Landmarks, Photo, SimilarHead, Texture
+from facestudio.values import (
+    DetectedFace,
+    Float32Array,
+    FloatArray,
+    Head,
+    Landmarks,
+    Photo,
+    SimilarHead,
+    Texture,
+)
 
 _T = TypeVar("_T")
 _SHARE = {Stage.LANDMARKS: 0.1, Stage.RETRIEVAL: 0.1, Stage.SHAPE: 0.1, Stage.TEXTURE: 0.7}
@@ -130,6 +141,10 @@ class Runner:
                 lambda: _texture(request, head, located, database, token),
             )
             head = replace(head, texture=texture)
+        if request.adjustments:
+            key = (_Identity(shape), request.adjustments, live)
+            vertices, deltas = self._cached("adjusted", key, lambda: _adjusted(request, shape, live))
+            head = _with_shape(head, vertices, deltas)
         head = replace(head, timings_ms=timings)
         return Outcome(head, faces, _notes(request, faces, head))
 
@@ -228,6 +243,23 @@ def _head(request: Request, located: Located, shape: Shape, heads: tuple[Similar
         retrieval_method=RETRIEVAL_METHOD,
         shape_method=shape.method,
         database=request.database,
+    )
+
+
+def _adjusted(request: Request, shape: Shape, live: bool) -> tuple[FloatArray, Float32Array]:
+    """Return neutral vertices and expression shapes with the person's sliders; live, the shapes are the fit's."""
+    template = load_template()
+    vertices = adjusted(template, shape.vertices, request.adjustments)
+    return vertices, shape.expression_deltas if live else expression_deltas_for(template, vertices)
+
+
+def _with_shape(head: Head, vertices: FloatArray, deltas: Float32Array) -> Head:
+    template = load_template()
+    moved = replace(head, vertices=vertices, expression_deltas=deltas)
+    return replace(
+        moved,
+        landmarks_3d=template.ibug68.points(vertices),
+        landmarks_3d_posed=template.ibug68.points(moved.posed_vertices()),
     )
 
 

@@ -90,7 +90,7 @@ def make_window(
     left = [w for w in QApplication.topLevelWidgets() if id(w) not in before and isValid(w)]
     assert left == [], "widgets left"
     ticking = [t for t in gc.get_objects() if isinstance(t, QTimer) and isValid(t) and t.isActive()]
-    assert ticking == [], "timers left"
+    assert [t.interval() for t in ticking] == [], "timers left"
 
 
 @dataclass
@@ -110,7 +110,8 @@ class Person:
 
     def settle(self) -> None:
         """Wait until the head belongs to the points, texture included."""
-        self.bot.waitUntil(lambda: self.window.session.complete, timeout=20_000)
+        window = self.window
+        self.bot.waitUntil(lambda: window.session.complete and not window.panels.turns.busy, timeout=20_000)
 
     def at(self, point: int) -> QPoint:
         return self.editor.place_of(point).toPoint()

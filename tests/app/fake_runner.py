@@ -10,6 +10,7 @@ from facestudio.errors import FacestudioError
 from facestudio.geometry.camera import project, view_camera
 from facestudio.pipeline.request import CancelToken, Event, Outcome, Request, Stage
 from facestudio.template.model import load_template
+from facestudio.template.sliders import adjusted
 from facestudio.values import (
     Coverage,
     DetectedFace,
@@ -106,7 +107,7 @@ class FakeRunner:
         away = np.linalg.norm(template.vertices[:, None] - rest[None], axis=2)
         weight = np.exp(-((away / 14.0) ** 2))
         weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1.0)
-        vertices = template.vertices + weight @ shift
+        vertices = adjusted(template, template.vertices + weight @ shift, request.adjustments)
         texture = None
         if request.texture_size:
             size = min(request.texture_size, 64) if self.texture is None else request.texture_size

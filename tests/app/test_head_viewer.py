@@ -303,8 +303,9 @@ def test_a_driver_that_fails_brings_the_placeholder(
     monkeypatch.setattr(HeadRenderer, "initialise", fail)
     window = make_window(photo_file)
     qtbot.waitUntil(lambda: window.session.complete, timeout=20_000)
-    qtbot.waitUntil(lambda: window.viewer.view is None, timeout=20_000)
-    assert window.viewer.currentWidget().objectName() == "viewerPlaceholder"
+    viewer = window.viewer
+    qtbot.waitUntil(lambda: viewer.currentWidget().objectName() == "viewerPlaceholder", timeout=20_000)
+    assert viewer.view is None
     assert "out of sorts" in window.viewer._placeholder.text.text()
     assert not window.actions_["front"].isEnabled()
 

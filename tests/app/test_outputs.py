@@ -12,8 +12,9 @@ from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
+from shiboken6 import isValid
 
-from facestudio.app.dialogs.export_dialog import ExportDialog
+from facestudio.app.dialogs.export_dialog import PRESETS, ExportDialog
 from facestudio.app.dialogs.screenshot_dialog import ScreenshotDialog
 from facestudio.pipeline.request import Stage
 
@@ -33,6 +34,54 @@ def screenshot_dialog(person: Person, folder: Path) -> ScreenshotDialog:
     assert dialog is not None
     dialog.folder.line.setText(str(folder))
     return dialog
+
+
+def test_presets_set_what_a_program_reads_best(person: Person, tmp_path: Path) -> None:
+    dialog = export_dialog(person, tmp_path)
+    for name, (formats, size, units, subdivision, expression) in PRESETS.items():
+        dialog.preset.setCurrentIndex(dialog.preset.findData(name))
+        dialog.preset.activated.emit(dialog.preset.currentIndex())
+        options = dialog.options()
+        assert (set(options.formats), options.texture_size) == (set(formats), size)
+        assert (options.units, options.subdivision, options.expression) == (units, subdivision, expression)
+        assert dialog.preset.currentData() == name
+    dialog.formats["ply"].click()
+    assert dialog.preset.currentText() == "Own choice"
+    dialog.formats["ply"].click()
+    assert dialog.preset.currentText() == "3D print"
+    dialog.close()
+
+
+@pytest.mark.parametrize("how", ["button", "escape", "cross"])
+def test_the_dialog_closes_and_goes(person: Person, tmp_path: Path, qtbot: Any, how: str) -> None:
+    dialog = export_dialog(person, tmp_path)
+    if how == "button":
+        QTest.mouseClick(dialog.cancel, Left)
+    elif how == "escape":
+        QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    else:
+        dialog.close()
+    qtbot.waitUntil(lambda: not isValid(dialog), timeout=5_000)
+
+
+def test_the_last_export_is_repeated_with_one_key(person: Person, tmp_path: Path, qtbot: Any) -> None:
+    again = person.window.actions_["export_again"]
+    assert not again.isEnabled()
+    dialog = export_dialog(person, tmp_path)
+    dialog.name.setText("me")
+    QTest.mouseClick(dialog.export, Left)
+    qtbot.waitUntil(lambda: not dialog.busy, timeout=60_000)
+    dialog.close()
+    before = (tmp_path / "me.obj").read_bytes()
+    names = {path.name for path in tmp_path.iterdir()}
+    person.drag(person.at(30), QPoint(0, 14))
+    person.settle()
+    assert again.isEnabled()
+    assert again.shortcut().toString() == "Ctrl+Shift+E"
+    again.trigger()
+    qtbot.waitUntil(lambda: person.window.message.text().startswith("Written again"), timeout=60_000)
+    assert (tmp_path / "me.obj").read_bytes() != before
+    assert {path.name for path in tmp_path.iterdir()} == names
 
 
 def test_export_writes_what_is_ticked_at_the_size_asked_for(

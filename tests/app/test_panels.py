@@ -1,5 +1,6 @@
 """The docks Similar heads, Expression and Camera, as a person uses them; each move is an undo step."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,15 @@ from fake_runner import FakeRunner
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
+from facestudio.app.editor.picture import array_of
 from facestudio.app.panels import heads_panel
 from facestudio.app.panels.camera_panel import equivalent_mm
 from facestudio.app.panels.expression_panel import PRESETS, moving, weights_of
+from facestudio.app.viewer.uncertainty import colours_of, shares, uncertainty_picture
+from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.pipeline.request import Stage
+from facestudio.template.model import load_template
+from facestudio.template.sliders import load_sliders
 from facestudio.values import ARKIT_NAMES
 
 
@@ -24,6 +30,13 @@ def _pictures(monkeypatch: pytest.MonkeyPatch) -> None:
         "draw_heads",
         lambda database, ids, ratio: {name: np.full((80, 64, 3), 90, dtype=np.uint8) for name in ids},
     )
+    closest = (
+        ("eyes", "mh-0042", 0.7),
+        ("nose", "mh-0300", 0.4),
+        ("mouth", "mh-0107", 0.9),
+        ("jaw", "mh-0300", 1.1),
+    )
+    monkeypatch.setattr(heads_panel, "closest_heads", lambda database, landmarks, excluded: closest)
 
 
 def texts(person: Person) -> list[str]:
@@ -168,6 +181,45 @@ def test_weighing_a_head_live_and_pinning(person: Person, runner: FakeRunner, qt
     assert not panel.rows["mh-0042"].pin.isChecked()
 
 
+def test_the_closest_head_of_a_region_is_pinned(person: Person, runner: FakeRunner, qtbot: Any) -> None:
+    strip, document = person.window.panels.heads.regions, person.window.document
+    person.window.docks[2].raise_()
+    qtbot.waitUntil(strip.isVisible, timeout=20_000)
+    assert strip.heads == {"eyes": "mh-0042", "nose": "mh-0300", "mouth": "mh-0107", "jaw": "mh-0300"}
+    assert "0.4 mm" in strip.buttons["nose"].toolTip()
+    qtbot.waitUntil(lambda: not strip.buttons["jaw"].icon().isNull(), timeout=20_000)
+    strip.buttons["nose"].click()
+    person.settle()
+    assert dict(runner.requests[-1].head_weights) == {"mh-0300": 0.2}
+    assert strip.buttons["jaw"].isChecked()  # the same head
+    strip.buttons["jaw"].click()
+    person.settle()
+    assert document.state.head_weights == ()
+    assert texts(person) == ["Pin mh-0300", "Unpin mh-0300"]
+
+
+def test_another_database_is_chosen(
+    person: Person, runner: FakeRunner, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "facestudio.database.model.database_folders", lambda: {"mine": Path(), DEFAULT_DATABASE: Path()}
+    )
+    panel, document = person.window.panels.heads, person.window.document
+    panel.rows["mh-0042"].out.click()
+    person.settle()
+    assert [panel.database.itemText(i) for i in range(panel.database.count())] == ["mine", DEFAULT_DATABASE]
+    person.window.docks[2].raise_()
+    qtbot.waitUntil(panel.database.isVisible)
+    QTest.keyClick(panel.database, Qt.Key.Key_Up)
+    person.settle()
+    assert (runner.requests[-1].database, runner.requests[-1].excluded_heads) == ("mine", frozenset())
+    person.window.actions_["undo"].trigger()
+    person.settle()
+    assert document.state.database == DEFAULT_DATABASE
+    assert document.state.excluded == {"mh-0042"}
+    assert panel.database.currentText() == DEFAULT_DATABASE
+
+
 # Camera
 
 
@@ -244,6 +296,41 @@ def test_coverage_has_a_legend(person: Person, qtbot: Any, opengl: None) -> None
     assert not legend.isVisible()
 
 
+def test_uncertainty_is_shown_where_it_is_known(
+    person: Person, qtbot: Any, opengl: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = person.window
+    qtbot.waitUntil(lambda: window.viewer.view is not None, timeout=20_000)
+    assert not window.actions_["uncertainty"].isVisible()  # this runner does not tell
+    count = len(window.session.head.vertices)
+    doubt = np.linspace(0.2, 4.0, count).astype(np.float32)
+    for module in ("figure", "head_view"):
+        monkeypatch.setattr(f"facestudio.app.viewer.{module}.uncertainty_of", lambda head: doubt)
+    window.session.rebuild()
+    person.settle()
+    qtbot.waitUntil(window.actions_["uncertainty"].isVisible)
+    window.actions_["uncertainty"].trigger()
+    view = window.viewer.view
+    qtbot.waitUntil(lambda: view.is_current and view.legend.isVisible(), timeout=20_000)
+    assert "Uncertainty" in view.legend.accessibleName()
+    uncertain = array_of(view.picture())
+    window.actions_["coverage"].trigger()
+    qtbot.waitUntil(lambda: view.is_current, timeout=20_000)
+    assert np.abs(array_of(view.picture()).astype(int) - uncertain).max() > 60
+    assert "Coverage" in view.legend.accessibleName()
+
+
+def test_uncertainty_has_a_colour_everywhere() -> None:
+    count = len(load_template().vertices)
+    for value in (0.1, 1.0, 9.0):
+        picture = uncertainty_picture(np.full(count, value, dtype=np.float32))
+        colour = colours_of(np.array([min(max(value, 0.5), 5.0)]))[0]
+        drawn = picture[picture.any(axis=2)].astype(int)
+        assert len(drawn) > 0.6 * picture[..., 0].size
+        assert np.abs(drawn - colour).max() <= 6
+    assert sum(shares(np.linspace(0, 4, count).astype(np.float32))) == pytest.approx(1.0)
+
+
 def test_light_is_chosen(person: Person, qtbot: Any, opengl: None) -> None:
     from facestudio.render.lighting import LIGHT_PRESETS
 
@@ -253,3 +340,41 @@ def test_light_is_chosen(person: Person, qtbot: Any, opengl: None) -> None:
         box.setCurrentIndex(number)
         assert person.window.viewer.view.lighting is LIGHT_PRESETS.get(box.currentData())
     assert {box.itemData(i) for i in range(box.count())} == {"", *LIGHT_PRESETS}
+
+
+# Adjust
+
+
+def test_sliders_shape_the_head_live_and_are_undone(person: Person, runner: FakeRunner, qtbot: Any) -> None:
+    panel, session, document = person.window.panels.adjust, person.window.session, person.window.document
+    assert sorted(panel.sliders) == sorted(load_sliders().names)
+    before = session.head.vertices
+    runner.forget()
+    slider = panel.sliders["noseTip"]
+    slider.setSliderDown(True)
+    slider.setValue(70)
+    qtbot.waitUntil(lambda: len(runner.finished) == 1, timeout=20_000)
+    assert runner.requests[0].texture_size == 0  # live: geometry alone
+    assert runner.requests[0].adjustments == (("noseTip", 0.7),)
+    slider.setSliderDown(False)
+    slider.sliderReleased.emit()
+    person.settle()
+    assert session.head.texture is not None
+    assert np.abs(session.head.vertices - before).max() > 2
+    assert texts(person) == ["Nose: tip"]
+    QTest.keyClick(panel.sliders["earSize"], Qt.Key.Key_PageUp)
+    person.settle()
+    assert document.state.adjustments == (("earSize", 0.1), ("noseTip", 0.7))
+    QTest.mouseDClick(slider, Qt.MouseButton.LeftButton)
+    person.settle()
+    assert slider.value() == 0
+    assert document.state.adjustments == (("earSize", 0.1),)
+    panel.reset.click()
+    person.settle()
+    assert document.state.adjustments == ()
+    assert np.array_equal(session.head.vertices, before)
+    assert not panel.reset.isEnabled()
+    for _ in range(3):
+        document.undo()
+    person.settle()
+    assert slider.value() == 70

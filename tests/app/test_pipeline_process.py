@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from makers import peculiar
 
+from facestudio.app.viewer.figure import common
 from facestudio.app.worker.maker import LocalMaker
 from facestudio.app.worker.remote import ProcessMaker, ReportedError
 from facestudio.database.model import DEFAULT_DATABASE
@@ -131,6 +132,53 @@ def test_closing_does_not_wait_for_a_stage(photo: Photo) -> None:
     assert [type(f) for f in failures] == [CancelledError]
     with pytest.raises(CancelledError):  # it does not come back
         build(maker, Request(photo))
+
+
+def test_functions_are_called_there_beside_a_build(maker: ProcessMaker, photo: Photo) -> None:
+    """Thumbnails and what the view needs are computed while a head is built, and neither waits for the other."""
+    token = CancelToken()
+    cancelled: list[bool] = []
+
+    def work() -> None:
+        with pytest.raises(CancelledError):
+            build(maker, Request(photo, database="slow"), token)
+        cancelled.append(True)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert maker.call(os.getpid) == maker.pid
+        large = np.arange(3_000_000, dtype=np.uint8).reshape(1000, 1000, 3)
+        assert np.array_equal(maker.call(np.flipud, large), large[::-1])
+        with pytest.raises(ReportedError) as caught:
+            maker.call(Path.read_text, Path("/nowhere/at/all"))
+        assert "nowhere" in caught.value.report.message
+        assert not cancelled
+    finally:
+        token.cancel()
+        thread.join(20)
+    assert cancelled
+
+
+def test_what_all_figures_share_comes_from_there(maker: ProcessMaker) -> None:
+    shared, here = maker.call(common), common()
+    for name in ("positions", "edges", "occlusion", "gloss"):
+        assert np.array_equal(getattr(shared.opened, name), getattr(here.opened, name)), name
+    assert not np.array_equal(shared.opened.occlusion, shared.shut.occlusion)
+    assert np.array_equal(shared.coarse, here.coarse)
+    assert np.array_equal(shared.bent_normals, here.bent_normals)
+
+
+def test_a_call_ends_with_the_process(photo: Photo) -> None:
+    maker = ProcessMaker(peculiar)
+    with pytest.raises(CancelledError):  # there is none yet
+        maker.call(os.getpid)
+    build(maker, Request(photo, texture_size=0))
+    timer = threading.Timer(0.3, maker.close)
+    timer.start()
+    with pytest.raises(CancelledError):
+        maker.call(time.sleep, 60)
+    timer.join()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")

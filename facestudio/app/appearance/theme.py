@@ -91,6 +91,7 @@ class Appearance(QObject):
         self._choice = choice
         self._folder = QTemporaryDir()
         self._icons: list[tuple[QAction | QAbstractButton, str]] = []
+        self._made: dict[tuple[str, str], QIcon] = {}
         self.theme = load_theme(self._wanted())
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._apply()
@@ -105,10 +106,17 @@ class Appearance(QObject):
         self._choice = choice
         self._update()
 
+    def icon(self, name: str) -> QIcon:
+        """Return an icon in the colours of the theme; each is drawn once."""
+        key = (self.theme.name, name)
+        if key not in self._made:
+            self._made[key] = self.theme.icon(name)
+        return self._made[key]
+
     def watch(self, target: QAction | QAbstractButton, icon: str) -> None:
         """Give an action or a button an icon, now and whenever the theme changes."""
         self._icons.append((target, icon))
-        target.setIcon(self.theme.icon(icon))
+        target.setIcon(self.icon(icon))
 
     def _wanted(self) -> str:
         if self._choice != "system":
@@ -135,7 +143,7 @@ class Appearance(QObject):
         app.setPalette(self.theme.palette())
         app.setStyleSheet(self._sheet())
         for target, icon in self._icons:
-            target.setIcon(self.theme.icon(icon))
+            target.setIcon(self.icon(icon))
 
     def _sheet(self) -> str:
         folder = Path(self._folder.path()) / self.theme.name

@@ -32,6 +32,17 @@ _FORMATS = {
 }
 
 
+# What each program reads best: formats, texture size, units, subdivision, expression.
+PRESETS: dict[str, tuple[tuple[str, ...], int, str, int, str]] = {
+    "Blender": (("glb",), 2048, "m", 0, "neutral"),
+    "Maya": (("obj",), 4096, "cm", 0, "neutral"),
+    "Unreal Engine": (("glb",), 4096, "cm", 1, "neutral"),
+    "Unity": (("glb", "obj"), 2048, "m", 0, "neutral"),
+    "3D print": (("stl",), 1024, "mm", 2, "posed"),
+}
+_OWN = "Own choice"
+
+
 @dataclass(frozen=True)
 class ExportOptions:
     """What to write, and where."""
@@ -96,6 +107,13 @@ class ExportDialog(QDialog):
         faces.addSpacing(18)
         faces.addWidget(self.posed)
         faces.addStretch()
+        self.preset = choice([(name, name) for name in (_OWN, *PRESETS)], _OWN, "Made for")
+        self.preset.setToolTip("Formats, texture, units and mesh as a program reads them best")
+        self.preset.activated.connect(lambda _: self._take_preset())
+        for box in (self.size_box, self.units, self.subdivision):
+            box.currentIndexChanged.connect(self._name_preset)
+        for button in (*self.formats.values(), self.neutral):
+            button.toggled.connect(self._name_preset)
         self.overwrite = QCheckBox("Replace files of the same name")
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
@@ -103,6 +121,7 @@ class ExportDialog(QDialog):
         form.setVerticalSpacing(10)
         form.addRow("Folder", self.folder)
         form.addRow("Name", self.name)
+        form.addRow("Made for", self.preset)
         form.addRow("Formats", boxes)
         form.addRow("Texture", self.size_box)
         form.addRow("Units", self.units)
@@ -144,6 +163,25 @@ class ExportDialog(QDialog):
         column.addLayout(buttons)
         self.name.textChanged.connect(self._update)
         self._update()
+        self._name_preset()
+
+    def _take_preset(self) -> None:
+        wanted = PRESETS.get(str(self.preset.currentData()))
+        if wanted is None:
+            return
+        formats, size, units, subdivision, expression = wanted
+        for key, box in self.formats.items():
+            box.setChecked(key in formats)
+        for field, value in ((self.size_box, size), (self.units, units), (self.subdivision, subdivision)):
+            field.setCurrentIndex(field.findData(value))
+        (self.neutral if expression == "neutral" else self.posed).setChecked(True)
+
+    def _name_preset(self) -> None:
+        """Show whose preset the choices are."""
+        now = self.options()
+        key = (set(now.formats), now.texture_size, now.units, now.subdivision, now.expression)
+        names = [name for name, (formats, *rest) in PRESETS.items() if (set(formats), *rest) == key]
+        self.preset.setCurrentIndex(self.preset.findData(names[0] if names else _OWN))
 
     def sizeHint(self) -> QSize:
         """Wide enough for a path."""
@@ -213,7 +251,7 @@ class ExportDialog(QDialog):
         if self.busy:
             self.cancel_wanted.emit()
         else:
-            self.close()
+            super().reject()
 
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.options().folder)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.values import DetectedFace, Landmarks, Photo
 
 
@@ -29,6 +30,10 @@ class EditState:
     expression
         52 weights that the person chose for the head as it is shown; None for what was found. The fit knows
         nothing of them.
+    database
+        The head database that similar heads come from.
+    adjustments
+        (slider, value -1..1): how the person shaped the fitted head further.
     """
 
     face: int = 1
@@ -38,6 +43,8 @@ class EditState:
     excluded: frozenset[str] = frozenset()
     head_weights: tuple[tuple[str, float], ...] = ()
     expression: tuple[float, ...] | None = None
+    adjustments: tuple[tuple[str, float], ...] = ()
+    database: str = DEFAULT_DATABASE
 
     @property
     def edited(self) -> bool:
@@ -52,6 +59,8 @@ class EditState:
             and self.focal_px == other.focal_px
             and self.excluded == other.excluded
             and self.head_weights == other.head_weights
+            and self.adjustments == other.adjustments
+            and self.database == other.database
         )
 
 
@@ -207,7 +216,7 @@ class Document(QObject):
         """Work on another of the photo's faces."""
         if number != self.state.face and 1 <= number <= len(self.faces):
             self.select(frozenset())
-            self._push(EditState(face=number), f"Choose face {number}")
+            self._push(EditState(face=number, database=self.state.database), f"Choose face {number}")
 
     def reset(self, points: frozenset[int] | None = None) -> None:
         """Put points back where they were located: all of them, or those given."""

@@ -124,6 +124,8 @@ class Session(QObject):
             focal_px=state.focal_px,
             excluded_heads=state.excluded,
             head_weights=state.head_weights,
+            adjustments=state.adjustments,
+            database=state.database,
         )
 
     def _submit(self, texture_size: int, *, live: bool) -> None:
@@ -162,7 +164,10 @@ class Session(QObject):
         figure = built.figure
         if head.texture is None and self.figure is not None and self.figure.texture is not None:
             # Until the new texture is there, the last one moves along.
-            figure = replace(figure, texture=self.figure.texture, coverage=self.figure.coverage)
+            last = self.figure
+            figure = replace(
+                figure, texture=last.texture, coverage=last.coverage, uncertainty=last.uncertainty
+            )
         self.figure, self.notes = figure, built.outcome.notes
         if not built.job.live:
             self.document.set_located(head.landmarks, built.outcome.faces)

@@ -1,5 +1,6 @@
 """The dock "Head": what was found, how, and from which heads."""
 
+from collections.abc import Iterator
 from html import escape
 
 from PySide6.QtCore import QSize, Qt
@@ -107,6 +108,11 @@ class HeadPanel(QWidget):
 
     def show_head(self, head: Head | None, notes: tuple[str, ...]) -> None:
         """Show facts about a head, or that there is none."""
+        for _ in self.showing(head, notes):
+            pass
+
+    def showing(self, head: Head | None, notes: tuple[str, ...]) -> Iterator[None]:
+        """Do `show_head` in slices."""
         self._notes.setText("<br>".join(escape(note) for note in notes))
         self._notes.setVisible(bool(notes))
         self._empty.setVisible(head is None)
@@ -127,6 +133,7 @@ class HeadPanel(QWidget):
                 line.addWidget(label, place)
                 self._labels.append(label)
             self._rows.addLayout(line)
+            yield
         for number, label in enumerate(self._labels):
             row, place = divmod(number, 2)
             if row >= len(rows):
@@ -143,3 +150,5 @@ class HeadPanel(QWidget):
                 label.setContentsMargins(0, 8 if title and row else 0, 0, 0)
                 label.style().polish(label)
             label.show()
+            if place:
+                yield

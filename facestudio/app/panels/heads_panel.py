@@ -1,11 +1,13 @@
 """The dock "Similar heads": which database heads were used, how much, and the person's say in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import (
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -18,29 +20,13 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.appearance.theme import Appearance
 from facestudio.app.document.document import Document
+from facestudio.app.panels.regions_strip import RegionsStrip
+from facestudio.app.panels.thumbnails import THUMBNAIL, closest_heads, draw_heads
 from facestudio.app.worker.tasks import Tasks
 from facestudio.values import ByteArray, Head, SimilarHead
 
-THUMBNAIL = (64, 80)
 _SHOWN = 12
-
-
-def draw_heads(database: str, ids: tuple[str, ...], ratio: float) -> dict[str, ByteArray]:
-    """Draw database heads from the front as clay, (H, W, 3) uint8 each; for a thread."""
-    from facestudio.database.model import load_database
-    from facestudio.render.offscreen import render_views
-    from facestudio.render.scene import VIEWS, mesh_of_head
-    from facestudio.template.model import load_template
-    from facestudio.template.subdivision import topology
-
-    heads, template = load_database(database), load_template()
-    size = (round(THUMBNAIL[0] * ratio), round(THUMBNAIL[1] * ratio))
-    result: dict[str, ByteArray] = {}
-    for name in ids:
-        vertices = heads.vertices(heads.index(name))
-        mesh = mesh_of_head(topology(0), vertices, template.materials)
-        (result[name],) = render_views(mesh, None, [VIEWS["front"]], size, mode="clay")
-    return result
+_REGION_WEIGHT = 0.2  # of a head that is pinned for one region of its face
 
 
 class HeadRow(QFrame):
@@ -70,7 +56,7 @@ class HeadRow(QFrame):
         for button, icon in ((self.pin, "point"), (self.out, "close")):
             button.setAutoRaise(True)
             button.setIconSize(QSize(16, 16))
-            button.setIcon(appearance.theme.icon(icon))
+            button.setIcon(appearance.icon(icon))
         top, middle = QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.name, 1)
         top.addWidget(self.pin)
@@ -95,10 +81,15 @@ class HeadsPanel(QWidget):
     """The similar heads, heaviest first; weights and exclusions are undo steps, and the head follows."""
 
     def __init__(
-        self, document: Document, tasks: Tasks, appearance: Appearance, parent: QWidget | None = None
+        self,
+        document: Document,
+        tasks: Tasks,
+        call: Callable[..., Any],
+        appearance: Appearance,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._document, self._tasks, self._appearance = document, tasks, appearance
+        self._document, self._tasks, self._call, self._appearance = document, tasks, call, appearance
         self._heads: tuple[SimilarHead, ...] = ()
         self._database = ""
         self._pictures: dict[tuple[str, str], QPixmap] = {}
@@ -113,6 +104,13 @@ class HeadsPanel(QWidget):
         self._intro.setWordWrap(True)
         self._intro.setObjectName("muted")
         column.addWidget(self._intro)
+        self.database = QComboBox()
+        self.database.setAccessibleName("Database of heads")
+        self.database.setToolTip(
+            "Where similar heads come from; facestudio database makes and imports others"
+        )
+        self.database.activated.connect(lambda number: self._use(self.database.itemText(number)))
+        column.addWidget(self.database)
         self._list, self._out = QVBoxLayout(), QVBoxLayout()
         self._list.setSpacing(8)
         self._out_title = QLabel("Left out")
@@ -120,6 +118,9 @@ class HeadsPanel(QWidget):
         self.reset = QPushButton("As found")
         self.reset.setToolTip("Forget all weights and exclusions")
         self.reset.clicked.connect(self._reset)
+        self.regions = RegionsStrip(self._pin_region)
+        self._sought: int | None = None
+        column.addWidget(self.regions)
         column.addLayout(self._list)
         column.addWidget(self._out_title)
         column.addLayout(self._out)
@@ -131,11 +132,18 @@ class HeadsPanel(QWidget):
 
     def show_head(self, head: Head | None) -> None:
         """Show which heads were used."""
+        for _ in self.showing(head):
+            pass
+
+    def showing(self, head: Head | None) -> Iterator[None]:
+        """Do `show_head` in slices."""
         self._heads = (
             () if head is None else tuple(sorted(head.similar_heads, key=lambda h: -h.weight)[:_SHOWN])
         )
         self._database = "" if head is None else head.database
-        self._update()
+        yield from self._updating()
+        self._list_databases()
+        self._seek(head)
 
     def _rebuild(self) -> None:
         for name in list(self.rows):
@@ -149,8 +157,10 @@ class HeadsPanel(QWidget):
         row.deleteLater()
 
     def _update(self) -> None:
-        state = self._document.state
-        chosen = dict(state.head_weights)
+        for _ in self._updating():
+            pass
+
+    def _updating(self) -> Iterator[None]:
         busy = any(row.weight.isSliderDown() for row in self.rows.values())
         if not busy:  # rows stay where they are while one is dragged
             wanted = [head.id for head in self._heads]
@@ -162,7 +172,10 @@ class HeadsPanel(QWidget):
                 if self._list.indexOf(self.rows[name]) != place:
                     self._list.removeWidget(self.rows[name])
                     self._list.insertWidget(place, self.rows[name])
+                    yield
             self.rows = {name: self.rows[name] for name in wanted}
+        state = self._document.state  # it may have changed since the rows were begun
+        chosen = dict(state.head_weights)
         self._setting = True
         for head in self._heads:
             row = self.rows.get(head.id)
@@ -182,6 +195,7 @@ class HeadsPanel(QWidget):
             if self._heads
             else "No head yet."
         )
+        self.regions.show_pinned(set(chosen))
         self._update_out(state.excluded)
         self.reset.setVisible(bool(state.excluded or state.head_weights))
         self._draw()
@@ -252,11 +266,57 @@ class HeadsPanel(QWidget):
         document = self._document
         document.change(replace(document.state, excluded=frozenset(), head_weights=()), "Heads as found")
 
-    # Pictures
+    def _pin_region(self, name: str, on: bool) -> None:
+        document = self._document
+        weight = max([_REGION_WEIGHT, *(head.weight for head in self._heads if head.id == name)])
+        chosen = self._with(name, weight if on else None)
+        document.change(replace(document.state, head_weights=chosen), f"{'Pin' if on else 'Unpin'} {name}")
+
+    def _use(self, database: str) -> None:
+        """Use another database; what was said of the heads of this one means nothing there."""
+        document = self._document
+        if database != document.state.database:
+            state = replace(document.state, database=database, excluded=frozenset(), head_weights=())
+            document.change(state, f"Database {database}")
+
+    def _list_databases(self) -> None:
+        from facestudio.database.model import database_folders
+
+        names = sorted({*database_folders(), self._document.state.database})
+        if names != [self.database.itemText(i) for i in range(self.database.count())]:
+            self.database.clear()
+            self.database.addItems(names)
+        self.database.setCurrentText(self._document.state.database)
+        self.database.setEnabled(bool(self._heads) and len(names) > 1)
+
+    # Regions and pictures
+
+    def _seek(self, head: Head | None) -> None:
+        """Find the closest head of each region, in the background, for a head that stays."""
+        if head is None:
+            self.regions.tell(())
+        if head is None or head.texture is None or self._document.in_gesture:
+            return
+        if self._sought is not None:
+            self._tasks.forget(self._sought)
+        database, landmarks, excluded = head.database, head.landmarks_3d, self._document.state.excluded
+
+        def show(closest: tuple[tuple[str, str, float], ...]) -> None:
+            self._sought = None
+            if self._heads and database == self._database:
+                self.regions.tell(closest)
+                self.regions.show_pinned(set(dict(self._document.state.head_weights)))
+                self._draw()
+
+        self._sought = self._tasks.start(
+            lambda: self._call(closest_heads, database, landmarks, excluded), show
+        )
 
     def _draw(self) -> None:
         database = self._database
-        missing = tuple(h.id for h in self._heads if (database, h.id) not in self._asked)
+        self.regions.show_pictures(lambda name: self._pictures.get((database, name)))
+        wanted = dict.fromkeys([*(head.id for head in self._heads), *self.regions.heads.values()])
+        missing = tuple(name for name in wanted if (database, name) not in self._asked)
         if not missing or self._document.in_gesture:
             return
         self._asked.update((database, name) for name in missing)
@@ -271,5 +331,7 @@ class HeadsPanel(QWidget):
                 self._pictures[database, name] = QPixmap.fromImage(image)
                 if name in self.rows:
                     self.rows[name].picture.setPixmap(self._pictures[database, name])
+            if database == self._database:
+                self.regions.show_pictures(lambda name: self._pictures.get((database, name)))
 
-        self._tasks.start(lambda: draw_heads(database, missing, ratio), show)
+        self._tasks.start(lambda: self._call(draw_heads, database, missing, ratio), show)

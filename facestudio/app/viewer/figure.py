@@ -1,10 +1,12 @@
 """A head made ready for the viewer and for the editor's overlay, away from the UI thread."""
 
+import threading
 from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
+from facestudio.app.viewer.uncertainty import uncertainty_of, uncertainty_picture
 from facestudio.geometry.camera import project
 from facestudio.geometry.mesh import vertex_normals
 from facestudio.render.occlusion import mouth_is_open, template_occlusion
@@ -36,6 +38,8 @@ class Figure:
         (S, S, 3) uint8 or None.
     coverage
         (C, C, 3) uint8 or None: where each texel comes from, in colours over the grey texture.
+    uncertainty
+        (C, C, 3) uint8 or None: how far each part may be off, in colours; None if that is not known.
     open_mouth
         Whether its lips are apart.
     wires
@@ -50,15 +54,96 @@ class Figure:
     texture: ByteArray | None
     wires: Float32Array
     coverage: ByteArray | None = None
+    uncertainty: ByteArray | None = None
     open_mouth: bool = False
 
 
-@cache
+@dataclass(frozen=True, eq=False)
+class Common:
+    """What all figures share, and a view cannot draw without.
+
+    Attributes
+    ----------
+    shut, opened
+        The template as a mesh, with shut lips and with light in an open mouth.
+    coarse
+        (M, 3) int32: the template's own quads as triangles over these meshes' vertices.
+    bent_normals
+        (52, R, 3) float32: how each of the template's expressions changes their normals.
+    """
+
+    shut: RenderMesh
+    opened: RenderMesh
+    coarse: IntArray
+    bent_normals: Float32Array
+
+
+class _Supply:
+    """The Common, computed here when it is needed, unless another process was asked for it."""
+
+    def __init__(self) -> None:
+        self._value: Common | None = None
+        self._ordered = threading.Event()
+        self._there = threading.Condition()
+
+    def order(self) -> bool:
+        with self._there:
+            if self._value is None:
+                self._ordered.set()
+            return self._value is None
+
+    def deliver(self, value: Common | None) -> None:
+        with self._there:
+            self._value = value if self._value is None else self._value
+            self._ordered.clear()
+            self._there.notify_all()
+
+    def get(self) -> Common:
+        with self._there:
+            self._there.wait_for(lambda: not self._ordered.is_set(), _PATIENCE_S)
+            if self._value is None:
+                self._value = _make_common()
+            return self._value
+
+
+_PATIENCE_S = 30.0
+_supply = _Supply()
+
+
+def common() -> Common:
+    """Return what all figures share; computing it takes a second and a half, so not in a process with a window."""
+    return _supply.get()
+
+
+def order_common() -> bool:
+    """Announce that `deliver_common` follows: whoever needs it waits till then. False if it is there already."""
+    return _supply.order()
+
+
+def deliver_common(value: Common | None) -> None:
+    """Take what `common` returned in another process; None if nothing comes from there."""
+    _supply.deliver(value)
+
+
+def _make_common() -> Common:
+    return Common(_mesh(open_mouth=False), _mesh(open_mouth=True), _coarse_triangles(), _bent_normals())
+
+
 def base_mesh(*, open_mouth: bool = False) -> RenderMesh:
     """Return the template as a mesh to draw; figures only move its vertices. Light falls into an open mouth.
 
     The wireframe shows the quads as they are exported: those sides of the finer quads that lie on them.
     """
+    both = common()
+    return both.opened if open_mouth else both.shut
+
+
+def coarse_triangles() -> IntArray:
+    """Return the template's own quads as triangles over `base_mesh()`'s vertices, (M, 3) int32."""
+    return common().coarse
+
+
+def _mesh(*, open_mouth: bool) -> RenderMesh:
     template, level = load_template(), topology(VIEW_LEVEL)
     light = template_occlusion(open_mouth=open_mouth)
     mesh = mesh_of_head(level, template.vertices, template.materials, light)
@@ -69,9 +154,7 @@ def base_mesh(*, open_mouth: bool = False) -> RenderMesh:
     return replace(mesh, edges=halves[first])
 
 
-@cache
-def coarse_triangles() -> IntArray:
-    """Return the template's own quads as triangles over `base_mesh()`'s vertices, (M, 3) int32."""
+def _coarse_triangles() -> IntArray:
     # The first corner of each of a quad's four finer quads is the quad's own corner.
     quads = topology(VIEW_LEVEL).triangles.reshape(-1, 6)[:, 0].reshape(-1, 4)
     return read_only(quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3), np.int32)
@@ -97,14 +180,13 @@ def make_figure(head: Head, posed: bool) -> Figure:
     posed
         Show the photo's expression in place of the neutral one.
     """
-    mesh, level = base_mesh(), topology(VIEW_LEVEL)
+    level = topology(VIEW_LEVEL)
     with_expression = head.posed_vertices()
     fine = level.apply(with_expression if posed else head.vertices)
     normals = vertex_normals(fine, level.quads)
-    if len(level.render_vertices) != len(mesh.positions):
-        raise ValueError("the head does not follow the template")
     marks = head.landmarks_3d_posed if posed else head.landmarks_3d
 
+    doubt = uncertainty_of(head)
     pixels, _ = project(head.camera, with_expression)
     quads, sides, side_of = _outer_quads()
     p = pixels[quads]
@@ -121,6 +203,8 @@ def make_figure(head: Head, posed: bool) -> Figure:
         texture=None if head.texture is None else head.texture.pixels,
         wires=pixels[sides[seen]].astype(np.float32),
         coverage=None if head.texture is None else coverage_picture(head.texture),
+        # While something is dragged, the last one moves along, as the texture does.
+        uncertainty=None if doubt is None or head.texture is None else uncertainty_picture(doubt),
         open_mouth=mouth_is_open(with_expression if posed else head.vertices),
     )
 
@@ -155,10 +239,9 @@ def expression_shapes(deltas: Float32Array) -> tuple[Float32Array, Float32Array]
     count = len(deltas)
     side_by_side = np.asarray(deltas, dtype=np.float32).transpose(1, 0, 2).reshape(-1, 3 * count)
     fine = np.asarray(level.matrix.astype(np.float32) @ side_by_side)[level.render_vertices]
-    return fine.reshape(-1, count, 3).transpose(1, 0, 2), _bent_normals()
+    return fine.reshape(-1, count, 3).transpose(1, 0, 2), common().bent_normals
 
 
-@cache
 def _bent_normals() -> Float32Array:
     """Return how each of the template's expressions changes its normals, (52, R, 3) float32."""
     template, level = load_template(), topology(VIEW_LEVEL)

@@ -147,7 +147,7 @@ class FrameRenderer:
         if shot.shown_mode in ("textured", "unlit"):
             self._upload_texture("colour", figure.texture)
         elif shot.shown_mode == "coverage":
-            self._upload_texture("coverage", figure.coverage)
+            self._upload_texture("coverage", figure.uncertainty if shot.uncertain else figure.coverage)
         if shot.marks is not self._marks:
             self._marks = shot.marks
             renderer.set_marks(shot.marks)

@@ -12,6 +12,7 @@ from facestudio.app.editor.picture import Picture
 from facestudio.app.viewer.legend import CoverageLegend
 from facestudio.app.viewer.orbit import Pose, panned, zoomed_at
 from facestudio.app.viewer.shot import Shot
+from facestudio.app.viewer.uncertainty import uncertainty_of
 from facestudio.app.viewer.wipe import PhotoWipe
 from facestudio.render.lighting import Lighting
 from facestudio.render.scene import VIEWS, Background, Framing, Marks, Mode, frame_mesh
@@ -79,6 +80,7 @@ class HeadView(QWidget):
         self.wipe = PhotoWipe(self)
         self.legend = CoverageLegend(self)
         self.mode: Mode = "textured"
+        self.uncertain = False
         self.show_marks = False
         self.lighting: Lighting | None = None
         self.anaglyph = False
@@ -113,9 +115,9 @@ class HeadView(QWidget):
         self._tell_legend()
         self._touch()
 
-    def set_mode(self, mode: Mode) -> None:
-        """Show the surface textured, as clay, with its quads, and so on."""
-        self.mode = mode
+    def set_mode(self, mode: Mode, *, uncertain: bool = False) -> None:
+        """Show the surface textured, as clay, with its quads, and so on; or how far it may be off."""
+        self.mode, self.uncertain = mode, uncertain
         self._tell_legend()
         self._touch()
 
@@ -199,6 +201,7 @@ class HeadView(QWidget):
             marks=self._marks,
             weights=self.weights,
             anaglyph=self.anaglyph,
+            uncertain=self.uncertain,
         )
 
     @property
@@ -226,8 +229,13 @@ class HeadView(QWidget):
         self.surface.close_surface()
 
     def _tell_legend(self) -> None:
-        texture = None if self._figure is None else self._figure.head.texture
-        self.legend.tell(None if self.mode != "coverage" or texture is None else texture.coverage)
+        head = None if self._figure is None else self._figure.head
+        if self.mode != "coverage" or head is None:
+            self.legend.hide()
+        elif self.uncertain:
+            self.legend.tell_uncertainty(uncertainty_of(head))
+        else:
+            self.legend.tell(None if head.texture is None else head.texture.coverage)
 
     def _mark(self) -> None:
         self._marks = None

@@ -1,10 +1,12 @@
-"""What the colours of the mode "coverage" mean, in a corner of the 3D view."""
+"""What the colours of the modes "coverage" and "uncertainty" mean, in a corner of the 3D view."""
 
+import numpy as np
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from facestudio.values import Coverage
+from facestudio.app.viewer.uncertainty import LIMITS_MM, colours_of, shares
+from facestudio.values import Coverage, Float32Array
 
 _MARGIN, _PAD = 12, 10
 _WORDS = {"seen": "seen in the photo", "mirrored": "mirrored", "borrowed": "borrowed from similar heads"}
@@ -26,14 +28,40 @@ class CoverageLegend(QWidget):
             return
         from facestudio.texture.coverage import COLOURS
 
-        self._lines = [
-            (QColor(*COLOURS[name]), f"{100 * getattr(coverage, name):.0f} %  {words}")
-            for name, words in _WORDS.items()
-        ]
+        self._show(
+            "Coverage",
+            [
+                (QColor(*COLOURS[name]), f"{100 * getattr(coverage, name):.0f} %  {words}")
+                for name, words in _WORDS.items()
+            ],
+        )
+
+    def tell_uncertainty(self, millimetres: Float32Array | None) -> None:
+        """Show how much of the skin is how sure, (V,) mm, or nothing."""
+        if millimetres is None:
+            self.hide()
+            return
+        low, high = LIMITS_MM
+        words = (
+            f"within {low:.0f} mm of the true head",
+            f"within {low:.0f} to {high:.0f} mm",
+            f"{high:.0f} mm or farther",
+        )
+        colours = colours_of(np.array([low / 2, (low + high) / 2, 2 * high]))
+        self._show(
+            "Uncertainty",
+            [
+                (QColor(*map(int, colour)), f"{100 * share:.0f} %  {text}")
+                for colour, share, text in zip(colours, shares(millimetres), words, strict=True)
+            ],
+        )
+
+    def _show(self, title: str, lines: list[tuple[QColor, str]]) -> None:
+        self._lines = lines
         metrics = self.fontMetrics()
         width = max(metrics.horizontalAdvance(text) for _, text in self._lines)
         self.resize(width + 2 * _PAD + 20, 3 * (metrics.height() + 5) + 2 * _PAD - 5)
-        self.setAccessibleName("Coverage: " + ", ".join(text for _, text in self._lines))
+        self.setAccessibleName(f"{title}: " + ", ".join(text for _, text in self._lines))
         self.place()
         self.show()
         self.raise_()

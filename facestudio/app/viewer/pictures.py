@@ -36,15 +36,31 @@ def mesh_of(figure: Figure) -> RenderMesh:
     )
 
 
+def _shown(figure: Figure, mode: Mode, uncertain: bool) -> tuple[ByteArray | None, Any]:
+    """Return the texture and the mode with which a figure is drawn."""
+    if mode == "coverage":
+        texture = figure.uncertainty if uncertain else figure.coverage
+        return (texture, "clay" if texture is None else "textured")
+    return figure.texture, "clay" if mode == "textured" and figure.texture is None else mode
+
+
 def draw_view(
-    figure: Figure, camera: Camera, mode: Mode, background: Background, marks: Marks | None, times: int
+    figure: Figure,
+    camera: Camera,
+    mode: Mode,
+    background: Background,
+    marks: Marks | None,
+    times: int,
+    *,
+    uncertain: bool = False,
 ) -> ByteArray:
     """Return what a camera sees, `times` larger, (H, W, 3) uint8."""
+    texture, drawn = _shown(figure, mode, uncertain)
     fine = scale_camera(camera, times)
-    style = Style(mode=_mode(figure, mode), marks=marks, mark_size=8.0 * times, line_width=1.0 * times)
+    style = Style(mode=drawn, marks=marks, mark_size=8.0 * times, line_width=1.0 * times)
     with OffscreenRenderer() as renderer:
         renderer.set_mesh(mesh_of(figure))
-        renderer.set_texture(figure.texture)
+        renderer.set_texture(texture)
         return renderer.picture(fine, style, background)
 
 
@@ -56,15 +72,18 @@ def draw_sheet(
     background: Background,
     marks: Marks | None,
     photo: Photo | None,
+    *,
+    uncertain: bool = False,
 ) -> ByteArray:
     """Return labelled views side by side, after the photo if there is one, (H, W, 3) uint8."""
+    texture, drawn = _shown(figure, mode, uncertain)
     size = (round(height * 0.82), height)
     pictures = render_views(
         mesh_of(figure),
-        figure.texture,
+        texture,
         [VIEWS[name] for name in views],
         size,
-        mode=_mode(figure, mode),
+        mode=drawn,
         background=background,
         marks=marks,
     )
@@ -99,7 +118,3 @@ def save_png(pixels: ByteArray, file: Path, *, overwrite: bool) -> Path:
             beside.unlink(missing_ok=True)
         raise WriteError(f"{file} cannot be written: {error.strerror or error}") from error
     return file
-
-
-def _mode(figure: Figure, mode: Mode) -> Any:
-    return "clay" if mode == "textured" and figure.texture is None else mode

@@ -33,6 +33,8 @@ class Shot:
         picture; None to look from `pose`.
     mode, lighting
         What the surface shows, and in which light (None for the mode's own).
+    uncertain
+        In place of the coverage, show how far each part may be off.
     background, marks
         Behind it and on it.
     weights
@@ -52,10 +54,13 @@ class Shot:
     marks: Marks | None = None
     weights: FloatArray = field(default_factory=_no_weights)
     anaglyph: bool = False
+    uncertain: bool = False
 
     @property
     def shown_mode(self) -> Mode:
         """The mode that can be drawn: without a texture, clay."""
+        if self.uncertain and self.figure.uncertainty is None:
+            return "clay"
         needs_texture = self.mode in ("textured", "unlit", "coverage")
         return "clay" if needs_texture and self.figure.texture is None else self.mode
 

@@ -102,6 +102,14 @@ class _Painter(QObject):
         self.drawn.emit(Frame(shot, pixels, True, 1000 * (time.perf_counter() - begin)))
 
     @Slot()
+    def warm_up(self) -> None:
+        """Load OpenGL and compile the shaders before there is anything to draw."""
+        try:
+            self._start()
+        except Exception as error:  # as in _picture
+            self.failed.emit(str(error) or type(error).__name__)
+
+    @Slot()
     def close(self) -> None:
         """Give the context back."""
         if self._renderer is not None:
@@ -194,6 +202,7 @@ class ThreadSurface(QWidget):
 
     shown = Signal(int)
     failed = Signal(str)
+    _warm = Signal()
     _draw = Signal(object, object, float)
     _smooth = Signal(object, object, float)
 
@@ -211,6 +220,7 @@ class ThreadSurface(QWidget):
         self._thread.setObjectName("facestudio-view")
         self._painter = _Painter()
         self._painter.moveToThread(self._thread)
+        self._warm.connect(self._painter.warm_up)
         self._draw.connect(self._painter.draw)
         self._smooth.connect(self._painter.smooth)
         self._painter.drawn.connect(self._drawn)
@@ -221,6 +231,7 @@ class ThreadSurface(QWidget):
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._come_to_rest)
         self._thread.start()
+        self._warm.emit()
 
     def show_shot(self, shot: Shot | None) -> None:
         """Show this from now on; None for nothing."""

@@ -3,7 +3,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QOpenGLContext
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from facestudio.app.viewer.head_view import HeadView
     from facestudio.render.lighting import Lighting
     from facestudio.render.scene import Mode
+
+
+_WARM_UP_MS = 300
 
 
 def opengl_problem() -> str:
@@ -89,9 +92,15 @@ class Viewer(QStackedWidget):
         super().__init__(parent)
         self.setMinimumSize(240, 200)
         self._tasks = tasks
-        self._asked = False
+        self._asked = self._warming = False
+        self._kind: bool | None = None  # whether the processor draws, once that is known
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_WARM_UP_MS)
+        self._soon.timeout.connect(self._warm_up)
         self.view: HeadView | None = None
         self.mode: Mode = "textured"
+        self.uncertain = False
         self.show_marks = False
         self.anaglyph = False
         self.lighting: Lighting | None = None
@@ -107,6 +116,21 @@ class Viewer(QStackedWidget):
         """Whether heads can be shown."""
         return self.view is not None
 
+    def warm_up_soon(self) -> None:
+        """Load what the view needs in the background, when the first page has been painted."""
+        self._soon.start()
+
+    def _warm_up(self) -> None:
+        if self._kind is None and not self._warming and QGuiApplication.platformName() != "offscreen":
+            self._warming = True
+            self._tasks.start(prepare_view, self._warmed, lambda report: self._give_up(report.message))
+
+    def _warmed(self, on_processor: bool) -> None:
+        self._kind = on_processor
+        # With a graphics card, the widget would make the window's surface anew before the person's eyes.
+        if self._asked or on_processor:
+            self._start(on_processor)
+
     def start(self) -> None:
         """Make the view, once; it is there a moment later (`started`)."""
         if self._asked:
@@ -115,7 +139,10 @@ class Viewer(QStackedWidget):
         if QGuiApplication.platformName() in ("offscreen", "minimal"):
             self._give_up(opengl_problem())
             return
-        self._tasks.start(prepare_view, self._start, lambda report: self._give_up(report.message))
+        if self._kind is None:
+            self._warm_up()
+        elif self.view is None:
+            self._start(self._kind)
 
     def _start(self, on_processor: bool) -> None:
         # Not before they are needed: with them come OpenGL and SciPy.
@@ -136,7 +163,7 @@ class Viewer(QStackedWidget):
         view = HeadView(surface, self)
         view.failed.connect(self._give_up, Qt.ConnectionType.QueuedConnection)
         view.pose_changed.connect(self.pose_changed)
-        view.set_mode(self.mode)
+        view.set_mode(self.mode, uncertain=self.uncertain)
         view.set_show_marks(self.show_marks)
         view.set_background(*self._colours)
         view.set_lighting(self.lighting)
@@ -158,11 +185,11 @@ class Viewer(QStackedWidget):
         self._waiting.title.setText(title)
         self._waiting.text.setText(text)
 
-    def set_mode(self, mode: "Mode") -> None:
-        """Show the surface textured, as clay, with its quads, and so on."""
-        self.mode = mode
+    def set_mode(self, mode: "Mode", *, uncertain: bool = False) -> None:
+        """Show the surface textured, as clay, with its quads, and so on; or how far it may be off."""
+        self.mode, self.uncertain = mode, uncertain
         if self.view is not None:
-            self.view.set_mode(mode)
+            self.view.set_mode(mode, uncertain=uncertain)
 
     def set_show_marks(self, on: bool) -> None:
         """Show the landmarks on the head."""
@@ -199,7 +226,8 @@ class Viewer(QStackedWidget):
             self.view.set_anaglyph(on)
 
     def close_view(self) -> None:
-        """Give back what lives in the OpenGL context."""
+        """Give back what lives in the OpenGL context; nothing is loaded any more."""
+        self._soon.stop()
         if self.view is not None:
             self.view.release()
 

@@ -1,16 +1,19 @@
 """The docks: makes the panels, and keeps them and the 3D view in step with the document."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QTabWidget
 
+from facestudio.app.panels.adjust_panel import AdjustPanel
 from facestudio.app.panels.camera_panel import CameraPanel
 from facestudio.app.panels.expression_panel import ExpressionPanel
 from facestudio.app.panels.head_panel import HeadPanel
 from facestudio.app.panels.heads_panel import HeadsPanel
 from facestudio.app.panels.points_panel import PointsPanel
+from facestudio.app.window.turns import Turns
 
 if TYPE_CHECKING:
     from facestudio.app.window.main_window import MainWindow
@@ -25,18 +28,22 @@ class Docks:
     ----------
     all
         The docks, in the order of their tabs.
-    points, head, expression, heads, camera
+    points, head, expression, heads, camera, adjust
         The panels.
+    turns
+        What is left to be told to them.
     """
 
     def __init__(self, window: "MainWindow") -> None:
         self._window = window
+        self.turns = Turns(window)
         document, actions = window.document, window.actions_
         self.points = PointsPanel(document, actions)
         self.head = HeadPanel()
         self.expression = ExpressionPanel(document)
-        self.heads = HeadsPanel(document, window.tasks, window.appearance)
+        self.heads = HeadsPanel(document, window.tasks, window.session.builder.call, window.appearance)
         self.camera = CameraPanel(document, actions)
+        self.adjust = AdjustPanel(document)
         self.all: list[QDockWidget] = []
         for title, name, panel in (
             ("Points", "pointsDock", self.points),
@@ -44,6 +51,7 @@ class Docks:
             ("Similar", "similarDock", self.heads),
             ("Expression", "expressionDock", self.expression),
             ("Camera", "cameraDock", self.camera),
+            ("Adjust", "adjustDock", self.adjust),
         ):
             dock = QDockWidget(title, window)
             dock.setObjectName(name)
@@ -80,17 +88,26 @@ class Docks:
     def show_figure(self, figure: Any) -> None:
         """Tell the panels about a new figure."""
         head = None if figure is None else figure.head
-        self.head.show_head(head, self._window.session.notes)
-        self.expression.show_head(head)
-        self.follow(figure)
+
+        def others() -> Iterator[None]:
+            yield self.expression.show_head(head)
+            yield self._show_camera(figure)
+            yield self.adjust.show_head(head)
+
+        self.show_expression()
+        notes = self._window.session.notes
+        self.turns.carry_out(self.heads.showing(head), others(), self.head.showing(head, notes))
 
     def follow(self, figure: Any) -> None:
         """Tell what must follow while something is dragged: each repaint takes time from the head."""
-        head = None if figure is None else figure.head
-        if not self._window.document.in_gesture or self.heads.isVisible():
-            self.heads.show_head(head)
-        self.camera.show_head(head)
+        self.turns.carry_out()  # what was to be told is old now
+        if self.heads.isVisible():
+            self.heads.show_head(None if figure is None else figure.head)
+        self._show_camera(figure)
         self.show_expression()
+
+    def _show_camera(self, figure: Any) -> None:
+        self.camera.show_head(None if figure is None else figure.head)
         if figure is None:
             self._window.actions_["compare"].setChecked(False)
 

@@ -46,7 +46,7 @@ from facestudio.app.worker.maker import RunnerLike
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 
-_LAYOUT_VERSION = 2
+_LAYOUT_VERSION = 3
 _FILTER = (
     "Photos and projects (*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm *.facestudio)"
     ";;All files (*)"
@@ -121,7 +121,7 @@ class MainWindow(QMainWindow):
             "Photo", [a["points"], a["mesh"]], [a["fit_face"], a["fit_photo"]], self.editor, self.zoom_label
         )
         more = QMenu("More", self)
-        for name in ("unlit", "normals", "coverage", "", "marks", "anaglyph"):
+        for name in ("unlit", "normals", "coverage", "uncertainty", "", "marks", "anaglyph"):
             if name:
                 more.addAction(a[name])
             else:
@@ -176,6 +176,8 @@ class MainWindow(QMainWindow):
         self.session.busy_changed.connect(self._busy_changed)
         self.session.failed.connect(self._build_failed)
         self.session.cancelled.connect(self._cancelled)
+        self.outputs.told.connect(self.message.setText)
+        self.outputs.failed.connect(self.show_error)
         self.build_status.cancel_wanted.connect(self.session.cancel)
         self.appearance.changed.connect(self._apply_theme)
         self.document.gesture_changed.connect(self._busy_changed)
@@ -378,6 +380,7 @@ class MainWindow(QMainWindow):
         self.settings.set_layout("splitter", self.splitter.saveState())
         self.settings.save()
         self.hide()
+        self.panels.turns.carry_out()
         self.tasks.close()
         self.projects.close()  # after a copy that was being written
         if not self.session.close():

@@ -6,7 +6,7 @@ from pathlib import Path
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QWidget
 
-from facestudio.app.actions import MODE_NAMES, THEME_NAMES, VIEW_NAMES, Actions
+from facestudio.app.actions import SURFACE_NAMES, THEME_NAMES, VIEW_NAMES, Actions
 
 _FILE = (
     *(
@@ -19,6 +19,7 @@ _FILE = (
         "save_as",
         "",
         "export",
+        "export_again",
         "screenshot",
         "",
         "close_photo",
@@ -31,7 +32,7 @@ _EDIT = (
 )
 _VIEW = (
     *("fit_face", "fit_photo", "zoom_in", "zoom_out", "", "points", "mesh", ""),
-    *(*MODE_NAMES, "", "compare", "anaglyph", "marks", "posed", "", *VIEW_NAMES, "", "panels", "theme"),
+    *(*SURFACE_NAMES, "", "compare", "anaglyph", "marks", "posed", "", *VIEW_NAMES, "", "panels", "theme"),
 )
 _TOOLBAR = (
     "open",

@@ -1,9 +1,10 @@
 """What leaves the app: exports and screenshots, made away from the UI thread."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
@@ -45,7 +46,11 @@ def _export(head: Head, options: ExportOptions) -> tuple[Path, ...]:
 
 
 class Outputs(QObject):
-    """Opens the two dialogs and does what they ask for."""
+    """Opens the two dialogs and does what they ask for; `told` and `failed` are for exports without a dialog."""
+
+    told = Signal(str)
+    failed = Signal(object)
+    changed = Signal()
 
     def __init__(
         self,
@@ -60,6 +65,8 @@ class Outputs(QObject):
         self._window, self._document, self._session = window, document, session
         self._viewer, self._tasks, self._settings = viewer, tasks, settings
         self._export_dialog: ExportDialog | None = None
+        self._last: ExportOptions | None = None  # of this photo
+        document.photo_changed.connect(self._forget)
         session.failed.connect(self._build_failed)
 
     @property
@@ -104,9 +111,13 @@ class Outputs(QObject):
 
     def _write(self, head: Head, options: ExportOptions) -> None:
         if self.exporting:
-            self._tasks.start(lambda: _export(head, options), self._written, self._refuse)
+            self._tasks.start(
+                lambda: _export(head, options), lambda f: self._written(f, options), self._refuse
+            )
 
-    def _written(self, files: tuple[Path, ...]) -> None:
+    def _written(self, files: tuple[Path, ...], options: ExportOptions) -> None:
+        self._last = options
+        self.changed.emit()
         if self._export_dialog is not None:
             self._export_dialog.done_with(files)
 
@@ -126,13 +137,37 @@ class Outputs(QObject):
     def _export_closed(self) -> None:
         self._export_dialog = None
 
+    # Once more, without a dialog
+
+    @property
+    def can_repeat(self) -> bool:
+        """Whether this photo's head was exported already."""
+        return self._last is not None and not self.exporting
+
+    def repeat(self) -> None:
+        """Export the head as it is now to the same files as the last time."""
+        if self._last is None or self._session.head is None:
+            return
+        options = replace(self._last, overwrite=True)
+        self.told.emit(f"Exporting {options.name}…")
+        self._session.with_texture(options.texture_size, lambda head: self._write_again(head, options))
+
+    def _write_again(self, head: Head, options: ExportOptions) -> None:
+        def done(files: tuple[Path, ...]) -> None:
+            self.told.emit("Written again: " + ", ".join(path.name for path in files))
+
+        self._tasks.start(lambda: _export(head, options), done, self.failed.emit)
+
+    def _forget(self) -> None:
+        self._last = None
+
     # Screenshot
 
     def _screenshot_wanted(self, dialog: ScreenshotDialog, options: ScreenshotOptions) -> None:
         figure, photo, view = self._session.figure, self._document.photo, self._viewer.view
         from facestudio.render.scene import Background
 
-        mode = self._viewer.mode
+        mode, uncertain = self._viewer.mode, self._viewer.uncertain
         background = Background() if view is None else view.background
         marks = None if view is None else view.marks()
         camera = None
@@ -144,11 +179,13 @@ class Outputs(QObject):
             from facestudio.app.viewer import pictures
 
             if camera is not None:
-                pixels = pictures.draw_view(figure, camera, mode, background, marks, options.times)
+                pixels = pictures.draw_view(
+                    figure, camera, mode, background, marks, options.times, uncertain=uncertain
+                )
             else:
                 shown = photo if options.with_photo else None
                 pixels = pictures.draw_sheet(
-                    figure, options.views, options.height, mode, background, marks, shown
+                    figure, options.views, options.height, mode, background, marks, shown, uncertain=uncertain
                 )
             if options.file is not None:
                 pictures.save_png(pixels, options.file, overwrite=options.overwrite)

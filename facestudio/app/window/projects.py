@@ -36,6 +36,8 @@ def state_of(project: Project | None) -> EditState | None:
         excluded=project.excluded,
         head_weights=project.head_weights,
         expression=project.expression,
+        adjustments=project.adjustments,
+        database=project.database,
     )
 
 
@@ -119,6 +121,8 @@ class Projects(QObject):
             head_weights=state.head_weights,
             focal_px=state.focal_px,
             expression=state.expression,
+            adjustments=state.adjustments,
+            database=state.database,
         )
 
     def opened(self, opened: Opened | None) -> None:

@@ -33,6 +33,7 @@ def connect_actions(window: "MainWindow") -> None:
         "save_as": window.projects.save_as,
         "close_photo": window.close_photo,
         "export": window.outputs.open_export,
+        "export_again": window.outputs.repeat,
         "screenshot": window.outputs.open_screenshot,
         "quit": window.close,
         "undo": document.undo,
@@ -62,6 +63,7 @@ def connect_actions(window: "MainWindow") -> None:
     a["posed"].toggled.connect(session.set_posed)
     for shown in MODE_NAMES:
         a[shown].triggered.connect(partial(_show_mode, viewer, shown))
+    a["uncertainty"].triggered.connect(lambda checked=False: viewer.set_mode("coverage", uncertain=True))
     for name in VIEW_NAMES:
         a[name].triggered.connect(lambda checked=False, view=name: _show_view(window, view))
     a[window.appearance.choice].setChecked(True)
@@ -74,6 +76,7 @@ def connect_actions(window: "MainWindow") -> None:
         document.selection_changed,
         document.photo_changed,
         document.choices_changed,
+        window.outputs.changed,
     ):
         # A method of the window, not a function: Qt drops it when the window goes.
         signal.connect(window.refresh)
@@ -94,6 +97,9 @@ def update_actions(window: "MainWindow") -> None:
     a["redo"].setText(f"Redo {_lower(stack.redoText())}".strip())
     a["undo"].setIconText("Undo")
     a["redo"].setIconText("Redo")
+    # Not every way to find a head tells how sure it is.
+    a["uncertainty"].setVisible(session.figure is not None and session.figure.uncertainty is not None)
+    a["export_again"].setEnabled(session.head is not None and window.outputs.can_repeat)
     displaced = document.displaced if quiet else frozenset[int]()
     chosen = document.selection
     a["reset_all"].setEnabled(bool(displaced))

@@ -1,5 +1,6 @@
 """The pipeline in a thread of its own: at most one request runs and one waits, the newest."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,6 +125,10 @@ class Builder(QObject):
     def warm_up(self) -> None:
         """Load heavy libraries and the template in the background."""
         self._warm.emit()
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function where heads are built, beside that; in any thread but the UI's. Raises what it raises."""
+        return self._maker.call(function, *arguments)
 
     @property
     def busy(self) -> bool:

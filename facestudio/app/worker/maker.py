@@ -29,6 +29,10 @@ class Maker(Protocol):
         """Reconstruct, and make the head ready to be shown."""
         ...
 
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:  # pragma: no cover
+        """Call a function of a module in the pipeline's process if it has one; not in the UI thread."""
+        ...
+
     def close(self) -> None:  # pragma: no cover
         """Give everything back; what still runs ends with CancelledError."""
         ...
@@ -50,9 +54,9 @@ class LocalMaker:
 
     def warm_up(self) -> None:
         """Load the template and the runner."""
-        from facestudio.app.viewer.figure import base_mesh
+        from facestudio.template.subdivision import topology
 
-        base_mesh()
+        topology(1)
         if self._runner is None:
             self._runner = self._make_runner()
 
@@ -68,6 +72,10 @@ class LocalMaker:
         outcome = self._runner.run(request, on_event, cancel)
         cancel.check()
         return outcome, make_figure(outcome.head, posed)
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call it here."""
+        return function(*arguments)
 
     def close(self) -> None:
         """Nothing is held."""

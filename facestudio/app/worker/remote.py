@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,8 @@ class ProcessMaker:
         self._make_maker = make_maker
         self._process: Any = None
         self._wire: Wire | None = None
+        self._aside: Wire | None = None
+        self._calling = threading.Lock()
         self._number = 0
         self._closed = False
 
@@ -43,19 +46,61 @@ class ProcessMaker:
         return None if self._process is None else self._process.pid
 
     def warm_up(self) -> None:
-        """Start the process; it loads what it needs while nobody waits."""
-        if self._wire is not None or self._closed:
-            return
+        """Start the process; it loads what it needs while nobody waits, and computes what the view needs."""
+        if self._wire is None and not self._closed:
+            self._start()
+            threading.Thread(target=self._fetch_common, name="facestudio-common", daemon=True).start()
+
+    def _fetch_common(self) -> None:
+        from facestudio.app.viewer.figure import common, deliver_common, order_common
+
+        if order_common():
+            value = None
+            with contextlib.suppress(CancelledError, ReportedError):  # the view then computes it itself
+                value = self.call(common)
+            deliver_common(value)
+
+    def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        mine, theirs = context.Pipe()
+        (mine, theirs), (my_aside, their_aside) = context.Pipe(), context.Pipe()
         # A daemon: should this process end in disorder, its exit handler takes the other along.
         process = context.Process(
-            target=serve, args=(theirs, self._make_maker), name="facestudio-pipeline", daemon=True
+            target=serve,
+            args=(theirs, their_aside, self._make_maker),
+            name="facestudio-pipeline",
+            daemon=True,
         )
         process.start()
         self._process = process
         theirs.close()
-        self._wire = Wire(mine)
+        their_aside.close()
+        self._wire, self._aside = Wire(mine), Wire(my_aside)
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function of a module there, beside what is built, and wait here; for a thread.
+
+        Raises
+        ------
+        CancelledError
+            If there is no process, or it ends.
+        ReportedError
+            If the function failed.
+        """
+        with self._calling:
+            aside = self._aside
+            if aside is None or self._closed:
+                raise CancelledError("closed")
+            try:
+                aside.send("call", function, arguments)
+                while not aside.connection.poll(_POLL_S):
+                    if self._closed or self._aside is not aside:
+                        raise CancelledError("closed")
+                kind, answer = aside.receive()
+            except (EOFError, OSError):
+                raise CancelledError("closed") from None
+        if kind == "failed":
+            raise ReportedError(answer)
+        return answer
 
     def make(
         self, request: Request, posed: bool, on_event: Callable[[Event], None], cancel: CancelToken
@@ -128,9 +173,10 @@ class ProcessMaker:
 
     def _drop(self) -> None:
         """Let go of the process, whatever state it is in."""
-        if self._wire is not None:
-            self._wire.close()
-            self._wire = None
+        for wire in (self._wire, self._aside):
+            if wire is not None:
+                wire.close()
+        self._wire = self._aside = None
         if self._process is not None and self._process.is_alive():
             self._process.join(0.2)
             if self._process.is_alive():

@@ -1,4 +1,4 @@
-"""The pipeline's process: builds what it is asked for over a wire. No Qt, no OpenGL."""
+"""The pipeline's process: builds what it is asked for over a wire, and draws thumbnails beside that. No Qt."""
 
 import contextlib
 import os
@@ -15,21 +15,23 @@ from facestudio.errors import CancelledError
 from facestudio.pipeline.request import CancelToken, Event
 
 
-def serve(connection: Connection, make_maker: Any = LocalMaker) -> None:
+def serve(connection: Connection, aside: Connection, make_maker: Any = LocalMaker) -> None:
     """Build until the other end closes or dies.
 
     Messages in: ("make", number, request, posed), ("cancel", number), ("close",). Messages out: ("event", number,
-    event), ("made", number, outcome, figure), ("cancelled", number), ("failed", number, report).
+    event), ("made", number, outcome, figure), ("cancelled", number), ("failed", number, report). On the connection
+    aside, functions are called in a thread of their own: ("call", function, arguments) in, ("done", result) or
+    ("failed", report) out.
     """
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches all processes of a terminal: the window decides
-    _Server(Wire(connection), make_maker()).run()
+    _Server(Wire(connection), Wire(aside), make_maker()).run()
 
 
 class _Server:
-    def __init__(self, wire: Wire, maker: Maker) -> None:
-        self._wire, self._maker = wire, maker
+    def __init__(self, wire: Wire, aside: Wire, maker: Maker) -> None:
+        self._wire, self._aside, self._maker = wire, aside, maker
         self._jobs: queue.Queue[tuple[int, Any, bool]] = queue.Queue()
         self._tokens: dict[int, CancelToken] = {}
         self._lock = threading.Lock()
@@ -38,6 +40,7 @@ class _Server:
         threading.Thread(target=self._listen, name="listen", daemon=True).start()
         with contextlib.suppress(Exception):  # whatever it is, it is told when it is needed
             self._maker.warm_up()
+        threading.Thread(target=self._call, name="call", daemon=True).start()
         while True:
             number, request, posed = self._jobs.get()
             try:
@@ -59,6 +62,15 @@ class _Server:
             self._wire.send("failed", number, ErrorReport.of(error))
         else:
             self._wire.send("made", number, outcome, figure)
+
+    def _call(self) -> None:
+        with contextlib.suppress(EOFError, OSError):  # nobody is left to work for
+            while True:
+                _, function, arguments = self._aside.receive()
+                try:
+                    self._aside.send("done", function(*arguments))
+                except Exception as error:
+                    self._aside.send("failed", ErrorReport.of(error))
 
     def _listen(self) -> None:
         try:

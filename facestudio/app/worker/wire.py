@@ -5,6 +5,7 @@ Both ends are this program: nothing that comes from outside is ever unpickled. L
 """
 
 import io
+import os
 import pickle
 import threading
 from multiprocessing.connection import Connection
@@ -45,9 +46,9 @@ class Wire:
     def receive(self) -> tuple[Any, ...]:
         """Wait for a message. Raises EOFError or OSError if the other end is gone."""
         while True:
-            count = int.from_bytes(self.connection.recv_bytes(), "little")
             head = self.connection.recv_bytes()
-            buffers = [self.connection.recv_bytes() for _ in range(count)]
+            sizes = np.frombuffer(self.connection.recv_bytes(), dtype="<u8").tolist()
+            buffers = [_take(self.connection, size) for size in sizes]
             message = _Unpickler(io.BytesIO(head), buffers, self._received).load()
             if message[0] != "keep":
                 return message
@@ -60,10 +61,37 @@ class Wire:
     def _write(self, message: tuple[Any, ...], *, whole: bool = False) -> None:
         file, buffers = io.BytesIO(), list[pickle.PickleBuffer]()
         _Pickler(file, buffers, {} if whole else self._sent).dump(message)
-        self.connection.send_bytes(len(buffers).to_bytes(4, "little"))
+        raw = [buffer.raw() for buffer in buffers]
         self.connection.send_bytes(file.getvalue())
-        for buffer in buffers:
-            self.connection.send_bytes(buffer.raw())
+        self.connection.send_bytes(np.array([part.nbytes for part in raw], dtype="<u8").tobytes())
+        for part in raw:
+            _put(self.connection, part)
+
+
+def _put(connection: Connection, data: memoryview) -> None:
+    """Send plain bytes of a length that the other end knows."""
+    if os.name == "nt":
+        connection.send_bytes(data)
+        return
+    while data:
+        data = data[os.write(connection.fileno(), data) :]
+
+
+def _take(connection: Connection, size: int) -> bytes | memoryview:
+    """Receive so many plain bytes.
+
+    Read where they shall stay: `recv_bytes` copies them twice, and other threads wait meanwhile.
+    """
+    if os.name == "nt":
+        return connection.recv_bytes()
+    data = bytearray(size)
+    rest = memoryview(data)
+    while rest:
+        count = os.readv(connection.fileno(), [rest])
+        if not count:
+            raise EOFError
+        rest = rest[count:]
+    return memoryview(data).toreadonly()
 
 
 def _shared_in(message: tuple[Any, ...]) -> list[Any]:
@@ -98,7 +126,9 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, file: io.BytesIO, buffers: list[bytes], received: dict[str, tuple[int, Any]]) -> None:
+    def __init__(
+        self, file: io.BytesIO, buffers: list[bytes | memoryview], received: dict[str, tuple[int, Any]]
+    ) -> None:
         super().__init__(file, buffers=buffers)
         self._received = received
 

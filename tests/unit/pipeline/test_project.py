@@ -29,6 +29,7 @@ def project() -> Project:
         head_weights=(("studio-0002", 0.25),),
         focal_px=901.7,
         expression=tuple(np.linspace(0, 1, 52).tolist()),
+        adjustments=(("earSize", -0.5), ("noseTip", 0.25)),
     )
 
 
@@ -55,7 +56,7 @@ def test_all_of_it_comes_back_exactly(project: Project, file: Path) -> None:
     assert np.array_equal(again.photo.pixels, project.photo.pixels)
     for name in ("name", "path", "focal_px"):
         assert getattr(again.photo, name) == getattr(project.photo, name)
-    for name in ("face", "excluded", "head_weights", "focal_px", "expression", "database"):
+    for name in ("face", "excluded", "head_weights", "focal_px", "expression", "database", "adjustments"):
         assert getattr(again, name) == getattr(project, name)
     for mine, theirs in ((project.landmarks, again.landmarks), (project.located, again.located)):
         assert mine is not None

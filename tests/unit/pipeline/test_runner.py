@@ -242,3 +242,26 @@ def test_the_jaw_slides_when_the_head_is_turned():
                 out = runner.run(Request(blank, landmarks=given, texture_size=0, focal_px=1400.0)).head
             errors[slide].append(scan_to_mesh(template, out.vertices, head))
     assert np.mean(errors[True]) < np.mean(errors[False])
+
+
+def test_sliders_shape_the_fitted_head_and_keep_its_texture(monkeypatch, shot):
+    textured = _counted(monkeypatch, "make_texture")
+    runner, template = Runner(), load_template()
+    request = Request(shot.photo, texture_size=512)
+    first = runner.run(request).head
+    wished = (("noseTip", 1.0),)
+    head = runner.run(replace(request, adjustments=wished)).head
+    assert len(textured) == 1
+    assert head.texture is first.texture
+    moved = np.linalg.norm(head.vertices - first.vertices, axis=1)
+    assert moved.max() > 3
+    assert (moved < 0.01).mean() > 0.5
+    assert head.camera is first.camera
+    np.testing.assert_allclose(head.landmarks_3d, template.ibug68.points(head.vertices), atol=1e-9)
+    np.testing.assert_allclose(
+        head.landmarks_3d_posed, template.ibug68.points(head.posed_vertices()), atol=1e-9
+    )
+    live = runner.run(replace(request, texture_size=0, adjustments=wished)).head
+    assert np.abs(live.vertices - head.vertices).max() < 1.0
+    with pytest.raises(UsageError, match="no slider"):
+        runner.run(replace(request, adjustments=(("horns", 1.0),)))

@@ -1,0 +1,157 @@
+"""The dock "Adjust": sliders that shape the fitted head further, such as nose, jaw, cheeks, ears, age and weight."""
+
+from dataclasses import replace
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+
+from facestudio.app.document.document import Document
+from facestudio.values import Head
+
+# Title: slider, its words, and what its ends are.
+GROUPS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "Whole head": (
+        ("age", "Age", "younger", "older"),
+        ("weight", "Weight", "lean", "heavy"),
+        ("headWidth", "Width", "narrow", "wide"),
+        ("headHeight", "Height", "low", "high"),
+        ("foreheadSlope", "Forehead", "back", "forward"),
+        ("neckWidth", "Neck", "narrow", "wide"),
+    ),
+    "Nose": (
+        ("noseWidth", "Width", "narrow", "wide"),
+        ("noseLength", "Length", "short", "long"),
+        ("noseDepth", "Depth", "flat", "prominent"),
+        ("noseHump", "Hump", "hollow", "humped"),
+        ("noseTip", "Tip", "down", "up"),
+        ("noseBridge", "Bridge", "thin", "broad"),
+        ("nostrils", "Nostrils", "narrow", "flared"),
+    ),
+    "Eyes and cheeks": (
+        ("eyeSize", "Eye size", "small", "large"),
+        ("eyeDistance", "Eye distance", "near", "far apart"),
+        ("cheekbones", "Cheekbones", "flat", "high"),
+        ("cheekFullness", "Cheeks", "hollow", "full"),
+    ),
+    "Mouth, jaw and chin": (
+        ("mouthWidth", "Mouth width", "narrow", "wide"),
+        ("upperLip", "Upper lip", "thin", "full"),
+        ("lowerLip", "Lower lip", "thin", "full"),
+        ("jawWidth", "Jaw width", "narrow", "wide"),
+        ("jawDrop", "Jaw length", "short", "long"),
+        ("chinWidth", "Chin width", "pointed", "broad"),
+        ("chinHeight", "Chin height", "low", "high"),
+        ("chinForward", "Chin", "receding", "prominent"),
+    ),
+    "Ears": (
+        ("earSize", "Size", "small", "large"),
+        ("earsStandOut", "Stand out", "flat", "standing out"),
+        ("earLobes", "Lobes", "attached", "hanging"),
+    ),
+}
+_RANGE = 100
+
+
+class AdjustPanel(QWidget):
+    """Sliders from -100 to 100; each move is one undo step, and the head follows while one is dragged."""
+
+    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._setting = False
+        self.sliders: dict[str, QSlider] = {}
+        self._values: dict[str, QLabel] = {}
+        self._words: dict[str, str] = {}
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(7)
+        intro = QLabel("Shape the head beyond what the photo shows. The texture moves along.")
+        intro.setWordWrap(True)
+        intro.setObjectName("muted")
+        column.addWidget(intro)
+        rows = QGridLayout()
+        rows.setHorizontalSpacing(8)
+        rows.setVerticalSpacing(3)
+        rows.setColumnStretch(1, 1)
+        for title, sliders in GROUPS.items():
+            heading = QLabel(title)
+            heading.setObjectName("sectionTitle")
+            heading.setContentsMargins(0, 8, 0, 0)
+            rows.addWidget(heading, rows.rowCount(), 0, 1, 3)
+            for name, text, low, high in sliders:
+                self._add_row(rows, name, title, text, f"{low} to {high}; a double click puts it back")
+        column.addLayout(rows)
+        self.reset = QPushButton("As in the photo")
+        self.reset.setToolTip("Put all sliders back")
+        self.reset.clicked.connect(self._reset)
+        column.addWidget(self.reset)
+        column.addStretch()
+        document.choices_changed.connect(self._update)
+        self.show_head(None)
+
+    def _add_row(self, rows: QGridLayout, name: str, title: str, text: str, tip: str) -> None:
+        line = rows.rowCount()
+        label, slider, value = QLabel(text), QSlider(Qt.Orientation.Horizontal), QLabel("0")
+        slider.setRange(-_RANGE, _RANGE)
+        slider.setPageStep(10)
+        slider.setProperty("twoSided", True)
+        slider.setMinimumSize(60, 18)
+        whole = text if title in ("Eyes and cheeks", "Mouth, jaw and chin") else f"{title}: {text.lower()}"
+        slider.setAccessibleName(whole)
+        slider.installEventFilter(self)
+        slider.setObjectName(name)
+        value.setMinimumWidth(30)
+        value.setObjectName("muted")
+        value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for widget in (label, slider):
+            widget.setToolTip(tip[:1].upper() + tip[1:])
+        slider.valueChanged.connect(lambda _: self._moved(name))
+        slider.sliderReleased.connect(lambda: self._document.commit(whole))
+        for place, widget in enumerate((label, slider, value)):
+            rows.addWidget(widget, line, place)
+        self.sliders[name], self._values[name], self._words[name] = slider, value, whole
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Put a slider back on a double click."""
+        if event.type() == QEvent.Type.MouseButtonDblClick and watched.objectName() in self.sliders:
+            self.put_back(watched.objectName())
+            return True
+        return super().eventFilter(watched, event)
+
+    def show_head(self, head: Head | None) -> None:
+        """Sliders can be moved when there is a head."""
+        for slider in self.sliders.values():
+            slider.setEnabled(head is not None)
+        self._update()
+
+    def put_back(self, name: str) -> None:
+        """Put one slider back to the middle."""
+        document = self._document
+        left = tuple(pair for pair in document.state.adjustments if pair[0] != name)
+        if left != document.state.adjustments:
+            document.change(replace(document.state, adjustments=left), f"{self._words[name]} as in the photo")
+
+    def _update(self) -> None:
+        chosen = dict(self._document.state.adjustments)
+        self._setting = True
+        for name, slider in self.sliders.items():
+            value = round(_RANGE * chosen.get(name, 0.0))
+            if not slider.isSliderDown():
+                slider.setValue(value)
+            self._values[name].setText(f"{value:+d}" if value else "0")
+        self._setting = False
+        self.reset.setEnabled(bool(chosen))
+
+    def _moved(self, name: str) -> None:
+        if self._setting:
+            return
+        document, slider = self._document, self.sliders[name]
+        chosen = {**dict(document.state.adjustments), name: slider.value() / _RANGE}
+        kept = tuple(sorted((key, value) for key, value in chosen.items() if value))
+        document.preview_state(replace(document.state, adjustments=kept))
+        if not slider.isSliderDown():  # keys and clicks beside the handle are steps of their own
+            document.commit(self._words[name])
+
+    def _reset(self) -> None:
+        document = self._document
+        document.change(replace(document.state, adjustments=()), "Head as in the photo")

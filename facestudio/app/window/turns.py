@@ -1,0 +1,49 @@
+"""Work of the UI thread in slices, so that the window answers between them."""
+
+from collections.abc import Iterator
+
+from PySide6.QtCore import QElapsedTimer, QObject, QTimer
+
+_SLICE_MS = 6
+
+
+class Turns(QObject):
+    """Carries generators out, a few milliseconds in each turn of the event loop; new ones replace what is left."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._left: list[Iterator[None]] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._turn)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is left to do."""
+        return bool(self._left)
+
+    def carry_out(self, *work: Iterator[None]) -> None:
+        """Do this, one generator after another, in place of what is left."""
+        self._left = list(work)
+        if self._left:
+            self._timer.start()
+        else:
+            self._timer.stop()
+
+    def finish(self) -> None:
+        """Do at once what is left."""
+        while self._left:
+            self._step()
+
+    def _turn(self) -> None:
+        clock = QElapsedTimer()
+        clock.start()
+        while self._left and clock.elapsed() < _SLICE_MS:
+            self._step()
+        if not self._left:
+            self._timer.stop()
+
+    def _step(self) -> None:
+        first = self._left[0]
+        if next(first, self) is self and self._left and self._left[0] is first:
+            self._left.pop(0)
