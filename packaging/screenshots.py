@@ -89,6 +89,39 @@ class Photographer:
             window.actions_[name].setChecked(False)
         window.document.select(frozenset())
 
+    def brush(self, theme: str, size: tuple[int, int]) -> None:
+        """A stroke over a cheek, and where the texture comes from then."""
+        from dataclasses import replace
+
+        from facestudio.texture.strokes import Stroke
+
+        window = self.window
+        document, points = window.document, window.document.landmarks.points
+        window.actions_["brush"].setChecked(True)
+        eyes = float(abs(points[45] - points[36]).max())
+        places = [tuple(map(float, (1 - t) * points[46] + t * points[54])) for t in (0.35, 0.5, 0.65)]
+        stroke = Stroke(tuple((x + 0.12 * eyes, y) for x, y in places), 0.15 * eyes)
+        document.change(replace(document.state, unused=(stroke,)), "Do not use the photo here")
+        wait(lambda: window.session.complete)
+        window.actions_["coverage"].trigger()
+        rest(0.5)
+        self.shoot("brush", theme, size)
+        window.actions_["textured"].trigger()
+        window.actions_["brush"].setChecked(False)
+        document.undo()
+        wait(lambda: window.session.complete)
+
+    def dialogs(self, theme: str, size: tuple[int, int]) -> None:
+        """The export dialog."""
+        dialog = self.window.outputs.open_export()
+        if dialog is not None:
+            dialog.folder.line.setText("Heads")
+            rest(0.3)
+            file = self.output / f"export-{theme}-{size[0]}x{size[1]}.png"
+            dialog.grab().save(str(file))
+            print(file)
+            dialog.close()
+
     def result(self, theme: str, size: tuple[int, int]) -> None:
         window = self.window
         window.docks[1].raise_()
@@ -188,6 +221,8 @@ def main() -> int:
                 shots.set_up(theme, size)
                 shots.result(theme, size)
                 shots.panels(theme, size)
+                shots.brush(theme, size)
+                shots.dialogs(theme, size)
             for theme, size in styles:
                 shots.set_up(theme, size)
                 shots.editing(theme, size)
