@@ -1,6 +1,6 @@
-"""Makes the screenshots of the app: welcome, editing, result in three modes; two sizes, light and dark.
+"""Makes the screenshots of the app: every panel and mode; two sizes, light and dark.
 
-    xvfb-run -a -s "-screen 0 1920x1200x24" python packaging/screenshots.py --output out/screenshots
+    xvfb-run -a -s "-screen 0 1920x1200x24" python packaging/screenshots.py --output out/screenshots --docs docs/images
 
 They show the real window with the real pipeline on a bundled photo. Without a display the head is missing.
 """
@@ -22,6 +22,7 @@ from facestudio.app.window.welcome import sample_photos
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("light", "dark")
 _PATIENCE_S = 300.0
+_DOCS_STYLE, _DOCS_WIDTH, _TILE_WIDTH = ("dark", "1280x800"), 880, 360
 
 
 def wait(done: Callable[[], bool], seconds: float = _PATIENCE_S) -> bool:
@@ -186,12 +187,39 @@ class Photographer:
             self.window.viewer.view.reframe()
 
 
+def write_docs(files: list[Path], folder: Path) -> None:
+    """Write small pictures for the documents: one of each panel and mode, and a sheet for each size and theme."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    by_style: dict[str, list[Path]] = {}
+    for file in files:
+        name, theme, size = file.stem.rsplit("-", 2)
+        by_style.setdefault(f"{theme}-{size}", []).append(file)
+        if (theme, size) == _DOCS_STYLE:
+            with Image.open(file) as picture:
+                small = picture.convert("RGB")
+                small.thumbnail((_DOCS_WIDTH, _DOCS_WIDTH), Image.Resampling.LANCZOS)
+                small.save(folder / f"app-{name}.jpg", quality=80, optimize=True)
+    for style, shots in by_style.items():
+        columns, width = 4, _TILE_WIDTH
+        tiles = [Image.open(shot).convert("RGB") for shot in shots]
+        height = round(width * tiles[0].height / tiles[0].width)
+        rows = -(-len(tiles) // columns)
+        sheet = Image.new("RGB", (columns * width, rows * height))
+        for number, tile in enumerate(tiles):
+            small = tile.resize((width, height), Image.Resampling.LANCZOS)
+            sheet.paste(small, (number % columns * width, number // columns * height))
+        sheet.save(folder / f"app-all-{style}.jpg", quality=74, optimize=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, default=Path("out/screenshots"))
     parser.add_argument("--photo", type=Path, help="another photo than the first sample")
+    parser.add_argument("--docs", type=Path, help="also write small pictures for the documents here")
     parser.add_argument("--style", type=int, choices=range(4), help="only one of the four styles")
     args = parser.parse_args()
     from PySide6.QtCore import QSettings
@@ -229,6 +257,8 @@ def main() -> int:
         finally:
             window.projects.prompts = False
             window.close()
+    if args.docs is not None:
+        write_docs(shots.files, args.docs)
     return 0
 
 
