@@ -1,6 +1,6 @@
-"""Makes the screenshots of the app: welcome, editing, result in three modes; two sizes, light and dark.
+"""Makes the screenshots of the app: every panel and mode; two sizes, light and dark.
 
-    xvfb-run -a -s "-screen 0 1920x1200x24" python packaging/screenshots.py --output out/screenshots
+    xvfb-run -a -s "-screen 0 1920x1200x24" python packaging/screenshots.py --output out/screenshots --docs docs/images
 
 They show the real window with the real pipeline on a bundled photo. Without a display the head is missing.
 """
@@ -22,6 +22,7 @@ from facestudio.app.window.welcome import sample_photos
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("light", "dark")
 _PATIENCE_S = 300.0
+_DOCS_STYLE, _DOCS_WIDTH, _TILE_WIDTH = ("dark", "1280x800"), 880, 360
 
 
 def wait(done: Callable[[], bool], seconds: float = _PATIENCE_S) -> bool:
@@ -89,6 +90,39 @@ class Photographer:
             window.actions_[name].setChecked(False)
         window.document.select(frozenset())
 
+    def brush(self, theme: str, size: tuple[int, int]) -> None:
+        """A stroke over a cheek, and where the texture comes from then."""
+        from dataclasses import replace
+
+        from facestudio.texture.strokes import Stroke
+
+        window = self.window
+        document, points = window.document, window.document.landmarks.points
+        window.actions_["brush"].setChecked(True)
+        eyes = float(abs(points[45] - points[36]).max())
+        places = [tuple(map(float, (1 - t) * points[46] + t * points[54])) for t in (0.35, 0.5, 0.65)]
+        stroke = Stroke(tuple((x + 0.12 * eyes, y) for x, y in places), 0.15 * eyes)
+        document.change(replace(document.state, unused=(stroke,)), "Do not use the photo here")
+        wait(lambda: window.session.complete)
+        window.actions_["coverage"].trigger()
+        rest(0.5)
+        self.shoot("brush", theme, size)
+        window.actions_["textured"].trigger()
+        window.actions_["brush"].setChecked(False)
+        document.undo()
+        wait(lambda: window.session.complete)
+
+    def dialogs(self, theme: str, size: tuple[int, int]) -> None:
+        """The export dialog."""
+        dialog = self.window.outputs.open_export()
+        if dialog is not None:
+            dialog.folder.line.setText("Heads")
+            rest(0.3)
+            file = self.output / f"export-{theme}-{size[0]}x{size[1]}.png"
+            dialog.grab().save(str(file))
+            print(file)
+            dialog.close()
+
     def result(self, theme: str, size: tuple[int, int]) -> None:
         window = self.window
         window.docks[1].raise_()
@@ -153,12 +187,39 @@ class Photographer:
             self.window.viewer.view.reframe()
 
 
+def write_docs(files: list[Path], folder: Path) -> None:
+    """Write small pictures for the documents: one of each panel and mode, and a sheet for each size and theme."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    by_style: dict[str, list[Path]] = {}
+    for file in files:
+        name, theme, size = file.stem.rsplit("-", 2)
+        by_style.setdefault(f"{theme}-{size}", []).append(file)
+        if (theme, size) == _DOCS_STYLE:
+            with Image.open(file) as picture:
+                small = picture.convert("RGB")
+                small.thumbnail((_DOCS_WIDTH, _DOCS_WIDTH), Image.Resampling.LANCZOS)
+                small.save(folder / f"app-{name}.jpg", quality=80, optimize=True)
+    for style, shots in by_style.items():
+        columns, width = 4, _TILE_WIDTH
+        tiles = [Image.open(shot).convert("RGB") for shot in shots]
+        height = round(width * tiles[0].height / tiles[0].width)
+        rows = -(-len(tiles) // columns)
+        sheet = Image.new("RGB", (columns * width, rows * height))
+        for number, tile in enumerate(tiles):
+            small = tile.resize((width, height), Image.Resampling.LANCZOS)
+            sheet.paste(small, (number % columns * width, number // columns * height))
+        sheet.save(folder / f"app-all-{style}.jpg", quality=74, optimize=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, default=Path("out/screenshots"))
     parser.add_argument("--photo", type=Path, help="another photo than the first sample")
+    parser.add_argument("--docs", type=Path, help="also write small pictures for the documents here")
     parser.add_argument("--style", type=int, choices=range(4), help="only one of the four styles")
     args = parser.parse_args()
     from PySide6.QtCore import QSettings
@@ -188,12 +249,16 @@ def main() -> int:
                 shots.set_up(theme, size)
                 shots.result(theme, size)
                 shots.panels(theme, size)
+                shots.brush(theme, size)
+                shots.dialogs(theme, size)
             for theme, size in styles:
                 shots.set_up(theme, size)
                 shots.editing(theme, size)
         finally:
             window.projects.prompts = False
             window.close()
+    if args.docs is not None:
+        write_docs(shots.files, args.docs)
     return 0
 
 

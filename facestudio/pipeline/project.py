@@ -16,6 +16,7 @@ from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import UnreadableInputError, WriteError
 from facestudio.pipeline.request import METHODS, Request
 from facestudio.template.sliders import Adjustments
+from facestudio.texture.strokes import Stroke
 from facestudio.values import Landmarks, Photo
 
 SUFFIX = ".facestudio"
@@ -41,7 +42,7 @@ class Project:
         As in Request.
     expression
         52 weights 0..1 chosen for the head, or None for what the photo shows.
-    adjustments
+    adjustments, unused
         As in Request.
     """
 
@@ -55,6 +56,7 @@ class Project:
     focal_px: float | None = None
     expression: tuple[float, ...] | None = None
     adjustments: Adjustments = ()
+    unused: tuple[Stroke, ...] = ()
 
     def request(self, *, texture_size: int = 2048, method: str = METHODS[0]) -> Request:
         """Return what to reconstruct; points that nobody moved are left to the pipeline."""
@@ -70,6 +72,7 @@ class Project:
             method=method,
             focal_px=self.focal_px,
             adjustments=self.adjustments,
+            unused=self.unused,
         )
 
 
@@ -225,6 +228,10 @@ def _to_json(project: Project) -> dict[str, Any]:
         "focal_px": project.focal_px,
         "expression": None if project.expression is None else list(project.expression),
         "adjustments": dict(project.adjustments),
+        "unused": [
+            {"points": [list(p) for p in stroke.points], "radius": stroke.radius, "erase": stroke.erase}
+            for stroke in project.unused
+        ],
     }
 
 
@@ -252,6 +259,7 @@ def _from_json(document: dict[str, Any], photo: Photo) -> Project:
         adjustments=tuple(
             sorted((_text(name), _number(value, -1.0, 1.0)) for name, value in adjustments.items())
         ),
+        unused=tuple(_stroke(value) for value in document.get("unused") or ()),
     )
 
 
@@ -282,6 +290,13 @@ def _points_from_json(value: Any) -> Landmarks | None:
     if (np.linalg.eigvalsh((covariance + covariance.transpose(0, 2, 1)) / 2) < 0).any():
         raise ValueError("covariance")
     return Landmarks("ibug68", points, covariance, moved, _text(value["method"]))
+
+
+def _stroke(value: Any) -> Stroke:
+    points = tuple((_number(x, -1e6, 1e6), _number(y, -1e6, 1e6)) for x, y in value["points"])
+    if not points or not isinstance(value["erase"], bool):
+        raise ValueError("stroke")
+    return Stroke(points, _number(value["radius"], 0.1, 1e5), value["erase"])
 
 
 def _text(value: Any) -> str:

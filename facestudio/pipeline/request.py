@@ -8,6 +8,7 @@ from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import CancelledError
 from facestudio.template.sliders import Adjustments
 from facestudio.texture.options import SCALP_MODES, ScalpMode, TextureMethod, TextureOptions
+from facestudio.texture.strokes import Stroke
 from facestudio.values import DetectedFace, Head, Landmarks, Photo
 
 TEXTURE_SIZES = (512, 1024, 2048, 4096)
@@ -86,6 +87,8 @@ class Request:
         Take the photo's light out of the texture.
     texture_method
         fused, or paste (the baseline without fusion).
+    unused
+        Strokes over the photo where the texture may not use it.
     adjustments
         (slider, value -1..1) of facestudio.template.sliders: the fitted head is shaped further by hand. The texture is
         that of the fit and moves along.
@@ -104,6 +107,7 @@ class Request:
     albedo: bool = False
     texture_method: TextureMethod = "fused"
     adjustments: Adjustments = ()
+    unused: tuple[Stroke, ...] = ()
 
     @property
     def texture_options(self) -> TextureOptions:

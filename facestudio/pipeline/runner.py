@@ -136,7 +136,7 @@ class Runner:
                 Stage.TEXTURE,
                 (
                     *(base, given, request.excluded_heads, request.head_weights),
-                    *(request.method, request.texture_options),
+                    *(request.method, request.texture_options, request.unused),
                 ),
                 lambda: _texture(request, head, located, database, token),
             )
@@ -267,7 +267,7 @@ def _texture(
     request: Request, head: Head, located: Located, database: HeadDatabase, token: CancelToken
 ) -> Texture:
     mesh = None if located.face is None else located.face.mesh.points
-    sitting = Sitting(request.photo, head.camera, head.posed_vertices(), head.vertices, mesh)
+    sitting = Sitting(request.photo, head.camera, head.posed_vertices(), head.vertices, mesh, request.unused)
     return make_texture(sitting, database, head.similar_heads, request.texture_options, token.check)
 
 

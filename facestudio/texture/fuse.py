@@ -41,6 +41,7 @@ from facestudio.texture.look import PhotoLook, look_at
 from facestudio.texture.masks import around_the_head, core_texels, segment
 from facestudio.texture.options import TextureOptions
 from facestudio.texture.regions import OPENINGS
+from facestudio.texture.strokes import Stroke, covered, stroke_mask
 from facestudio.values import (
     BoolArray,
     ByteArray,
@@ -72,6 +73,8 @@ class Sitting:
         (V, 3) mm: the head as posed in the photo, and with neutral expression.
     mesh
         (478, 2) located mesh points, or None.
+    unused
+        What a person drew over the photo: it is taken there for what it does not show.
     """
 
     photo: Photo
@@ -79,6 +82,7 @@ class Sitting:
     vertices: FloatArray
     neutral: FloatArray
     mesh: FloatArray | None
+    unused: tuple[Stroke, ...] = ()
 
 
 def make_texture(
@@ -111,6 +115,9 @@ def make_texture(
     check()
     photo, camera = sitting.photo, sitting.camera
     look = look_at(photo, camera, sitting.vertices, sitting.mesh, work)
+    if sitting.unused:
+        hidden = covered(stroke_mask(sitting.unused, photo.size), look.projection.pixels)
+        look = replace(look, projection=replace(look.projection, visible=look.projection.visible & ~hidden))
     check()
     light = photo_light(look)
     layers, donor, hair = (_pasted if options.method == "paste" else _fused)(

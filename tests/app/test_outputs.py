@@ -198,3 +198,30 @@ def test_a_sheet_that_cannot_be_saved_says_so(person: Person, tmp_path: Path, qt
     QTest.mouseClick(dialog.save, Left)
     qtbot.waitUntil(lambda: "cannot be written" in dialog.message.text(), timeout=120_000)
     dialog.close()
+
+
+def test_a_turntable_turns_once_and_is_refused_where_it_is_there(
+    person: Person, tmp_path: Path, qtbot: Any
+) -> None:
+    dialog = screenshot_dialog(person, tmp_path)
+    dialog.turntable.setChecked(True)
+    dialog.height_box.setCurrentIndex(dialog.height_box.findData(480))
+    dialog.name.setText("turning")
+    assert not dialog.copy.isEnabled()
+    assert not dialog.times.isVisible()
+    QTest.mouseClick(dialog.save, Left)
+    qtbot.waitUntil(lambda: "Saved" in dialog.message.text(), timeout=120_000)
+    with Image.open(tmp_path / "turning.webp") as picture:
+        assert (picture.n_frames, picture.size[1]) == (60, 480)
+        frames = []
+        for number in (0, 30, 59):
+            picture.seek(number)
+            frames.append(np.asarray(picture.convert("RGB")).astype(int))
+    front, back, last = frames
+    assert np.abs(front - last).mean() < np.abs(front - back).mean()
+    before = (tmp_path / "turning.webp").read_bytes()
+    QTest.mouseClick(dialog.save, Left)
+    qtbot.waitUntil(lambda: "there already" in dialog.message.text(), timeout=20_000)
+    assert (tmp_path / "turning.webp").read_bytes() == before
+    assert [path.name for path in tmp_path.glob("turning*")] == ["turning.webp"]
+    dialog.close()

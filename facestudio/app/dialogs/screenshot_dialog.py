@@ -53,6 +53,8 @@ class ScreenshotOptions:
         Where to save, or None for the clipboard.
     overwrite
         A file of this name may be replaced.
+    turntable
+        The head turning once, `height` pixels high, as an animated picture.
     """
 
     views: tuple[str, ...]
@@ -61,6 +63,7 @@ class ScreenshotOptions:
     with_photo: bool
     file: Path | None
     overwrite: bool
+    turntable: bool = False
 
 
 class ScreenshotDialog(QDialog):
@@ -78,6 +81,8 @@ class ScreenshotDialog(QDialog):
         self._busy = False
         self.view = QRadioButton("This view")
         self.sheet = QRadioButton("Sheet of views")
+        self.turntable = QRadioButton("Turntable")
+        self.turntable.setToolTip("The head turning once, as an animated WebP picture")
         self.view.setChecked(has_view)
         self.view.setEnabled(has_view)
         self.sheet.setChecked(not has_view)
@@ -99,6 +104,8 @@ class ScreenshotDialog(QDialog):
         what.addWidget(self.view)
         what.addSpacing(18)
         what.addWidget(self.sheet)
+        what.addSpacing(18)
+        what.addWidget(self.turntable)
         what.addStretch()
         self._form = QFormLayout()
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
@@ -134,14 +141,16 @@ class ScreenshotDialog(QDialog):
         column.addLayout(self._form)
         column.addWidget(self.message)
         column.addLayout(buttons)
-        self.sheet.toggled.connect(self._update)
+        for button in (self.sheet, self.turntable):
+            button.toggled.connect(self._update)
         self.name.textChanged.connect(self._update)
         self._update()
 
     def options(self, *, to_file: bool) -> ScreenshotOptions:
         """Return what is chosen."""
         name = self.name.text().strip()
-        ending = "" if name.lower().endswith(".png") else ".png"
+        suffix = ".webp" if self.turntable.isChecked() else ".png"
+        ending = "" if name.lower().endswith(suffix) else suffix
         return ScreenshotOptions(
             views=_SHEETS[str(self.views.currentData())] if self.sheet.isChecked() else (),
             times=int(self.times.currentData()),
@@ -149,6 +158,7 @@ class ScreenshotDialog(QDialog):
             with_photo=self.with_photo.isChecked(),
             file=self.folder.folder / f"{name}{ending}" if to_file else None,
             overwrite=self.overwrite.isChecked(),
+            turntable=self.turntable.isChecked(),
         )
 
     def done_with(self, picture: Any, file: Path | None) -> None:
@@ -166,16 +176,16 @@ class ScreenshotDialog(QDialog):
         self.message.setText(" ".join(part for part in (report.message, report.hint) if part))
 
     def _update(self) -> None:
-        sheet = self.sheet.isChecked()
+        sheet, turning = self.sheet.isChecked(), self.turntable.isChecked()
         for widget, shown in (
-            (self.times, not sheet),
+            (self.times, not sheet and not turning),
             (self.views, sheet),
-            (self.height_box, sheet),
+            (self.height_box, sheet or turning),
             (self.with_photo, sheet),
         ):
             self._form.setRowVisible(widget, shown)
         self.save.setEnabled(bool(self.name.text().strip()) and not self._busy)
-        self.copy.setEnabled(not self._busy)
+        self.copy.setEnabled(not self._busy and not turning)
 
     def _set_busy(self, on: bool) -> None:
         self._busy = on

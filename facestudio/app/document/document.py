@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from facestudio.database.model import DEFAULT_DATABASE
+from facestudio.texture.strokes import Stroke
 from facestudio.values import DetectedFace, Landmarks, Photo
 
 
@@ -30,6 +31,8 @@ class EditState:
     expression
         52 weights that the person chose for the head as it is shown; None for what was found. The fit knows
         nothing of them.
+    unused
+        Strokes over the photo where the texture may not use it.
     database
         The head database that similar heads come from.
     adjustments
@@ -45,6 +48,7 @@ class EditState:
     expression: tuple[float, ...] | None = None
     adjustments: tuple[tuple[str, float], ...] = ()
     database: str = DEFAULT_DATABASE
+    unused: tuple[Stroke, ...] = ()
 
     @property
     def edited(self) -> bool:
@@ -61,6 +65,7 @@ class EditState:
             and self.head_weights == other.head_weights
             and self.adjustments == other.adjustments
             and self.database == other.database
+            and self.unused == other.unused
         )
 
 

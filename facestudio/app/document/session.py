@@ -126,6 +126,7 @@ class Session(QObject):
             head_weights=state.head_weights,
             adjustments=state.adjustments,
             database=state.database,
+            unused=state.unused,
         )
 
     def _submit(self, texture_size: int, *, live: bool) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from facestudio.app.document.document import Document
 from facestudio.app.editor import painting
+from facestudio.app.editor.brush import StrokesImage
 from facestudio.app.editor.painting import Emphasis
 from facestudio.app.editor.picture import Backdrop, Picture, Wires
 from facestudio.app.editor.transform import ViewTransform
@@ -34,7 +35,8 @@ class PhotoCanvas(QWidget):
         self._document = document
         self._picture: Picture | None = None
         self._wires: Float32Array | None = None
-        self._backdrop, self._wire_image = Backdrop(), Wires()
+        self._backdrop, self._wire_image, self._strokes = Backdrop(), Wires(), StrokesImage()
+        self.brushing = False
         self._hovered_face: int | None = None
         self._own_view = False  # whether the person chose what is shown
         self._glide = QVariantAnimation(self)
@@ -44,6 +46,7 @@ class PhotoCanvas(QWidget):
         document.landmarks_changed.connect(self._landmarks_changed)
         document.faces_changed.connect(self.update)
         document.selection_changed.connect(self.update)
+        document.choices_changed.connect(self.update)
 
     @property
     def picture(self) -> Picture | None:
@@ -128,7 +131,7 @@ class PhotoCanvas(QWidget):
     def point_at(self, at: QPointF) -> int | None:
         """Return the number of the point that a press at a place of the widget would grab."""
         landmarks = self._document.landmarks
-        if landmarks is None or not self.show_points:
+        if landmarks is None or not self.show_points or self.brushing:
             return None
         away = np.linalg.norm(painting.place_points(landmarks, self.transform) - (at.x(), at.y()), axis=1)
         nearest = int(away.argmin())
@@ -182,6 +185,10 @@ class PhotoCanvas(QWidget):
         painter.drawPixmap(
             0, 0, self._backdrop.pixmap(self._picture, transform, self.size(), ratio, self.ground)
         )
+        if document.state.unused:
+            self._strokes.paint(
+                painter, document.state.unused, self._picture.size, transform, strong=self.brushing
+            )
         if self.show_mesh and self._wires is not None:
             painter.drawImage(0, 0, self._wire_image.image(self._wires, transform, self.size(), ratio))
         if len(document.faces) > 1:

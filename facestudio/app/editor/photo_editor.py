@@ -16,9 +16,10 @@ from PySide6.QtWidgets import QWidget
 
 from facestudio.app.document.document import Document
 from facestudio.app.editor import painting
+from facestudio.app.editor.brush import LARGEST, SMALLEST, BrushStroke, paint_circle
 from facestudio.app.editor.canvas import PhotoCanvas
 from facestudio.app.editor.gestures import Band, Pan, PointDrag
-from facestudio.app.editor.motion import MoveOptions, grabbed_points, moved, part_of, parts
+from facestudio.app.editor.motion import MoveOptions, eye_distance, grabbed_points, moved, part_of, parts
 from facestudio.app.editor.painting import Emphasis
 from facestudio.app.editor.picture import Picture
 
@@ -36,7 +37,7 @@ class PhotoEditor(PhotoCanvas):
     Left button: drag a point (with its selection, or its whole part), or a rectangle to select; Ctrl adds to
     the selection; a double click on a point selects its part. Middle button, or Space and the left: pan.
     Wheel: zoom. Arrows move the selection by one pixel of the photo, with Shift by ten; Escape gives a drag
-    up.
+    up. With the brush, the left button paints, with Alt it erases; Shift and the wheel change its size.
     """
 
     hover_changed = Signal(str)
@@ -50,7 +51,9 @@ class PhotoEditor(PhotoCanvas):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.options = MoveOptions()
-        self._gesture: Pan | Band | PointDrag | None = None
+        self._gesture: Pan | Band | PointDrag | BrushStroke | None = None
+        self._brush = 0.15  # radius, in distances of the outer eye corners
+        self._pointer = QPointF(-1000, -1000)
         self._space = False
         document.photo_changed.connect(self._photo_changed)
 
@@ -72,12 +75,27 @@ class PhotoEditor(PhotoCanvas):
         self._choose_cursor()
         self.update()
 
+    def set_brush(self, on: bool) -> None:
+        """Paint over what the texture may not use, in place of moving points."""
+        self.brushing = on
+        self._choose_cursor()
+        self.update()
+
+    @property
+    def brush_radius(self) -> float:
+        """Of the brush, pixels of the photo."""
+        landmarks = self._document.landmarks
+        width = self._picture.size[0] / 4 if self._picture is not None else 100.0
+        return self._brush * (width if landmarks is None else eye_distance(landmarks.points))
+
     def _choose_cursor(self) -> None:
         shapes = Qt.CursorShape
         if isinstance(self._gesture, Pan):
             self.setCursor(shapes.ClosedHandCursor)
         elif self._space:
             self.setCursor(shapes.OpenHandCursor)
+        elif self.brushing:
+            self.setCursor(shapes.BlankCursor)
         elif isinstance(self._gesture, PointDrag):
             self.setCursor(shapes.BlankCursor if self._gesture.moving else shapes.SizeAllCursor)
         elif self.hovered is not None:
@@ -105,6 +123,10 @@ class PhotoEditor(PhotoCanvas):
 
     def _press_left(self, at: QPointF, adding: bool, event: QMouseEvent) -> None:
         point, document = self.point_at(at), self._document
+        if self.brushing:
+            erase = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
+            self._gesture = BrushStroke(self.transform.to_image(at), self.brush_radius, erase)
+            return
         if point is None:
             kept = document.selection if adding else frozenset[int]()
             self._gesture = Band(at, at, kept, self.face_at(at))
@@ -124,7 +146,12 @@ class PhotoEditor(PhotoCanvas):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on with a gesture, or show what is under the pointer."""
         at, gesture = event.position(), self._gesture
-        if isinstance(gesture, Pan):
+        if self.brushing:
+            self._pointer = at
+            self.update()
+        if isinstance(gesture, BrushStroke):
+            gesture.move(self.transform.to_image(at))
+        elif isinstance(gesture, Pan):
             self._set_transform(self.transform.panned(gesture.step(at)))
         elif isinstance(gesture, Band):
             gesture.end = at
@@ -144,7 +171,11 @@ class PhotoEditor(PhotoCanvas):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End a gesture."""
         gesture, self._gesture = self._gesture, None
-        if isinstance(gesture, PointDrag):
+        if isinstance(gesture, BrushStroke):
+            state = self._document.state
+            text = "Use the photo here" if gesture.erase else "Do not use the photo here"
+            self._document.change(replace(state, unused=(*state.unused, gesture.stroke())), text)
+        elif isinstance(gesture, PointDrag):
             gesture.end()
         elif isinstance(gesture, Band) and gesture.is_click:
             if gesture.face is not None:
@@ -159,6 +190,9 @@ class PhotoEditor(PhotoCanvas):
         """Select a point's part, or show the face."""
         if event.button() != Qt.MouseButton.LeftButton or self._picture is None:
             return
+        if self.brushing:
+            self.mousePressEvent(event)
+            return
         point = self.point_at(event.position())
         self._gesture = None
         if point is None:
@@ -169,7 +203,11 @@ class PhotoEditor(PhotoCanvas):
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom to the pointer."""
         steps = event.angleDelta().y() / 120
-        if steps and self._picture is not None:
+        if self.brushing and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            turned = steps or event.angleDelta().x() / 120  # some systems turn the wheel sideways with Shift
+            self._brush = min(max(self._brush * 1.2**turned, SMALLEST), LARGEST)
+            self.update()
+        elif steps and self._picture is not None:
             self.zoom(1.2**steps, event.position())
         event.accept()
 
@@ -190,6 +228,9 @@ class PhotoEditor(PhotoCanvas):
         """Nothing is under the pointer any more."""
         if self._gesture is None:
             self._set_hovered(None)
+        if self.brushing:
+            self._pointer = QPointF(-1000, -1000)
+            self.update()
 
     # Keys
 
@@ -254,6 +295,10 @@ class PhotoEditor(PhotoCanvas):
         landmarks, gesture = self._document.landmarks, self._gesture
         if isinstance(gesture, Band) and not gesture.is_click:
             painting.paint_band(painter, gesture.rect, self.accent)
+        if self.brushing:
+            if isinstance(gesture, BrushStroke):
+                gesture.paint(painter, self.transform)
+            paint_circle(painter, self._pointer, self.brush_radius * self.transform.scale)
         if landmarks is None or not self.show_points:
             return
         if isinstance(gesture, PointDrag) and gesture.moving:

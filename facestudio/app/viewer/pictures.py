@@ -1,8 +1,10 @@
 """Draws screenshots and sheets; for a thread, not for the UI."""
 
+import math
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -11,9 +13,11 @@ from facestudio.errors import WriteError
 from facestudio.geometry.camera import scale_camera
 from facestudio.render.lighting import Style
 from facestudio.render.offscreen import OffscreenRenderer, render_views
-from facestudio.render.scene import VIEWS, Background, Marks, Mode, RenderMesh
+from facestudio.render.scene import VIEWS, Background, Marks, Mode, RenderMesh, View
 from facestudio.render.sheet import compose_sheet
 from facestudio.values import ByteArray, Camera, Photo
+
+TURNTABLE_FRAMES, _FRAME_MS = 60, 50
 
 _LABELS = {
     "front": "Front",
@@ -95,6 +99,30 @@ def draw_sheet(
     return compose_sheet(labelled, height=height)
 
 
+def draw_turntable(
+    figure: Figure, height: int, mode: Mode, background: Background, *, uncertain: bool = False
+) -> list[ByteArray]:
+    """Return the head turning once, TURNTABLE_FRAMES pictures (H, W, 3) uint8 that begin at the front."""
+    texture, drawn = _shown(figure, mode, uncertain)
+    size = (round(height * 0.82), height)
+    turns = [View("turn", 2 * math.pi * step / TURNTABLE_FRAMES) for step in range(TURNTABLE_FRAMES)]
+    return render_views(mesh_of(figure), texture, turns, size, mode=drawn, background=background)
+
+
+def save_turntable(pictures: list[ByteArray], file: Path, *, overwrite: bool) -> Path:
+    """Write pictures as an animated WebP that repeats; raises as `save_png`."""
+    from PIL import Image
+
+    first, *others = [Image.fromarray(np.asarray(picture)) for picture in pictures]
+
+    def write(handle: IO[bytes]) -> None:
+        first.save(
+            handle, format="WEBP", save_all=True, append_images=others, duration=_FRAME_MS, loop=0, quality=85
+        )
+
+    return _save(write, file, overwrite)
+
+
 def save_png(pixels: ByteArray, file: Path, *, overwrite: bool) -> Path:
     """Write a picture (H, W, 3) uint8; the file is complete or not there.
 
@@ -105,13 +133,24 @@ def save_png(pixels: ByteArray, file: Path, *, overwrite: bool) -> Path:
     """
     from PIL import Image
 
+    return _save(
+        lambda handle: Image.fromarray(np.asarray(pixels)).save(handle, format="PNG"), file, overwrite
+    )
+
+
+def refuse_existing(file: Path, overwrite: bool) -> None:
+    """Raise WriteError if there is such a file and it may not be replaced."""
     if file.exists() and not overwrite:
         raise WriteError(f"{file.name} is there already", hint="Give another name, or tick to replace it.")
+
+
+def _save(write: Callable[[IO[bytes]], None], file: Path, overwrite: bool) -> Path:
+    refuse_existing(file, overwrite)
     beside: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as handle:
             beside = Path(handle.name)
-            Image.fromarray(np.asarray(pixels)).save(handle, format="PNG")
+            write(handle)
         beside.replace(file)
     except OSError as error:
         if beside is not None:

@@ -118,7 +118,11 @@ class MainWindow(QMainWindow):
         a = self.actions_
         self.zoom_label, self.welcome = QLabel(), WelcomePage(self.tasks, self.appearance)
         editor = Pane(
-            "Photo", [a["points"], a["mesh"]], [a["fit_face"], a["fit_photo"]], self.editor, self.zoom_label
+            "Photo",
+            [a["points"], a["mesh"], a["brush"]],
+            [a["fit_face"], a["fit_photo"]],
+            self.editor,
+            self.zoom_label,
         )
         more = QMenu("More", self)
         for name in ("unlit", "normals", "coverage", "uncertainty", "", "marks", "anaglyph"):

@@ -28,7 +28,8 @@ _FILE = (
 )
 _EDIT = (
     *("undo", "redo", "", "select_all", "select_part", ""),
-    *("reset_points", "reset_part", "reset_all", "", "whole_part", "soft", "mirror", "", "rebuild", "cancel"),
+    *("reset_points", "reset_part", "reset_all", "", "whole_part", "soft", "mirror", ""),
+    *("brush", "brush_clear", "", "rebuild", "cancel"),
 )
 _VIEW = (
     *("fit_face", "fit_photo", "zoom_in", "zoom_out", "", "points", "mesh", ""),

@@ -171,13 +171,18 @@ class Outputs(QObject):
         background = Background() if view is None else view.background
         marks = None if view is None else view.marks()
         camera = None
-        if view is not None and not options.views:
+        if view is not None and not options.views and not options.turntable:
             ratio = view.devicePixelRatioF()
             camera = view.camera((round(view.width() * ratio), round(view.height() * ratio)))
 
         def draw() -> QImage:
             from facestudio.app.viewer import pictures
 
+            if options.turntable and options.file is not None:
+                pictures.refuse_existing(options.file, options.overwrite)  # before anything slow begins
+                turns = pictures.draw_turntable(figure, options.height, mode, background, uncertain=uncertain)
+                pictures.save_turntable(turns, options.file, overwrite=options.overwrite)
+                return qimage_of(turns[0])
             if camera is not None:
                 pixels = pictures.draw_view(
                     figure, camera, mode, background, marks, options.times, uncertain=uncertain

@@ -38,6 +38,7 @@ def state_of(project: Project | None) -> EditState | None:
         expression=project.expression,
         adjustments=project.adjustments,
         database=project.database,
+        unused=project.unused,
     )
 
 
@@ -123,6 +124,7 @@ class Projects(QObject):
             expression=state.expression,
             adjustments=state.adjustments,
             database=state.database,
+            unused=state.unused,
         )
 
     def opened(self, opened: Opened | None) -> None:

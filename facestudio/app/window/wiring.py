@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from facestudio.app.window.main_window import MainWindow
     from facestudio.render.scene import Mode
 
-_NEED_PHOTO = ("save", "save_as", "close_photo", "rebuild", "fit_photo", "zoom_in", "zoom_out")
+_NEED_PHOTO = ("brush", "save", "save_as", "close_photo", "rebuild", "fit_photo", "zoom_in", "zoom_out")
 _NEED_POINTS = (
     *("fit_face", "select_all", "points", "whole_part", "soft", "mirror"),
     *("reset_points", "reset_part", "reset_all", "select_part"),
@@ -55,6 +55,10 @@ def connect_actions(window: "MainWindow") -> None:
         a[name].triggered.connect(lambda checked=False, run=do: run())
     for name in ("whole_part", "soft", "mirror"):
         a[name].toggled.connect(lambda on, key=name: _set_option(window, key, on))
+    a["brush"].toggled.connect(editor.set_brush)
+    a["brush_clear"].triggered.connect(
+        lambda: document.change(replace(document.state, unused=()), "Use the whole photo")
+    )
     a["points"].toggled.connect(editor.set_show_points)
     a["mesh"].toggled.connect(editor.set_show_mesh)
     a["marks"].toggled.connect(viewer.set_show_marks)
@@ -97,6 +101,7 @@ def update_actions(window: "MainWindow") -> None:
     a["redo"].setText(f"Redo {_lower(stack.redoText())}".strip())
     a["undo"].setIconText("Undo")
     a["redo"].setIconText("Redo")
+    a["brush_clear"].setEnabled(bool(document.state.unused) and quiet)
     # Not every way to find a head tells how sure it is.
     a["uncertainty"].setVisible(session.figure is not None and session.figure.uncertainty is not None)
     a["export_again"].setEnabled(session.head is not None and window.outputs.can_repeat)

@@ -12,6 +12,7 @@ import pytest
 
 from facestudio.errors import UnreadableInputError, WriteError
 from facestudio.pipeline.project import VERSION, Project, encode_photo, load_project, save_project
+from facestudio.texture.strokes import Stroke
 from facestudio.values import Landmarks, Photo
 
 
@@ -30,6 +31,7 @@ def project() -> Project:
         focal_px=901.7,
         expression=tuple(np.linspace(0, 1, 52).tolist()),
         adjustments=(("earSize", -0.5), ("noseTip", 0.25)),
+        unused=(Stroke(((1.5, 2.0), (3.0, 4.25)), 6.5), Stroke(((8.0, 9.0),), 2.0, erase=True)),
     )
 
 
@@ -56,7 +58,16 @@ def test_all_of_it_comes_back_exactly(project: Project, file: Path) -> None:
     assert np.array_equal(again.photo.pixels, project.photo.pixels)
     for name in ("name", "path", "focal_px"):
         assert getattr(again.photo, name) == getattr(project.photo, name)
-    for name in ("face", "excluded", "head_weights", "focal_px", "expression", "database", "adjustments"):
+    for name in (
+        "face",
+        "excluded",
+        "head_weights",
+        "focal_px",
+        "expression",
+        "database",
+        "adjustments",
+        "unused",
+    ):
         assert getattr(again, name) == getattr(project, name)
     for mine, theirs in ((project.landmarks, again.landmarks), (project.located, again.located)):
         assert mine is not None
@@ -182,6 +193,14 @@ def test_a_photo_of_too_many_pixels(file: Path) -> None:
         {"excluded_heads": [{}]},
         {"landmarks": {"scheme": "ibug68"}},
         {"landmarks": 5},
+        {"adjustments": {"age": 1.5}},
+        {"adjustments": [1]},
+        {"unused": [{"points": [], "radius": 2, "erase": False}]},
+        {"unused": [{"points": [[1, 2, 3]], "radius": 2, "erase": False}]},
+        {"unused": [{"points": [[1, float("inf")]], "radius": 2, "erase": False}]},
+        {"unused": [{"points": [[1, 2]], "radius": 0, "erase": False}]},
+        {"unused": [{"points": [[1, 2]], "radius": 2, "erase": 1}]},
+        {"unused": 7},
     ],
 )
 def test_nonsense_is_refused(file: Path, change: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from facestudio.pipeline.request import CancelToken, Request, Stage
 from facestudio.pipeline.runner import Runner
 from facestudio.synthesis.studio import studio_photo
 from facestudio.template.model import load_template
+from facestudio.texture.strokes import Stroke
 from facestudio.values import Camera, Landmarks, Photo
 
 
@@ -265,3 +266,20 @@ def test_sliders_shape_the_fitted_head_and_keep_its_texture(monkeypatch, shot):
     assert np.abs(live.vertices - head.vertices).max() < 1.0
     with pytest.raises(UsageError, match="no slider"):
         runner.run(replace(request, adjustments=(("horns", 1.0),)))
+
+
+def test_what_was_painted_over_is_not_taken_from_the_photo(monkeypatch, shot):
+    located = _counted(monkeypatch, "locate_faces")
+    runner = Runner()
+    request = Request(shot.photo, texture_size=512)
+    first = runner.run(request).head
+    eyes = np.linalg.norm(first.landmarks.points[36] - first.landmarks.points[45])
+    nose = tuple(map(float, first.landmarks.points[30]))
+    head = runner.run(replace(request, unused=(Stroke((nose,), 0.3 * float(eyes)),))).head
+    assert len(located) == 1
+    assert np.array_equal(head.vertices, first.vertices)
+    assert head.texture.coverage.seen < first.texture.coverage.seen - 0.002
+    changed = (head.texture.coverage.labels != first.texture.coverage.labels).mean()
+    assert 0.001 < changed < 0.15  # there, and nowhere else
+    again = runner.run(request).head
+    assert np.array_equal(again.texture.coverage.labels, first.texture.coverage.labels)
