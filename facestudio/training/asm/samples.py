@@ -35,6 +35,8 @@ class Sample:
         Number of the annotated photo.
     changed
         False for the photo as it is (only cut out and scaled).
+    mirrored
+        Whether it is the mirror image.
     """
 
     picture: ByteArray
@@ -43,6 +45,7 @@ class Sample:
     mesh_z: FloatArray
     source: int
     changed: bool
+    mirrored: bool
 
 
 def cut_out(pixels: ByteArray, points: FloatArray) -> tuple[ByteArray, FloatArray]:
@@ -116,7 +119,7 @@ def draw_samples(
                     picture = spoil(picture, there, rng, strength)
                 mesh, z, presence = _located(picture, there, photo.scheme, rng)
                 if presence >= 0.5:
-                    yield Sample(picture, there, mesh, z, number, copy > 0)
+                    yield Sample(picture, there, mesh, z, number, copy > 0, mirrored)
                 elif copy == 0 and not mirrored:
                     say(f"left out: {photo.path}: the landmarker sees no face where the points are")
         if (number + 1) % 50 == 0:
