@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facestudio.landmarks.asm.canvas import cut_canvas
+from facestudio.landmarks.asm.canvas import SIDE, cut_canvas
 from facestudio.landmarks.asm.view import PoseShift
-from facestudio.landmarks.schemes import LandmarkMap
+from facestudio.landmarks.schemes import LandmarkMap, LandmarkScheme, load_scheme
 from facestudio.training.asm.annotated import AnnotatedPhoto
 from facestudio.training.asm.samples import Sample
 from facestudio.values import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
@@ -41,6 +41,28 @@ class CutSamples:
     changed: BoolArray
     yaw: FloatArray
     pitch: FloatArray
+
+
+def with_mirror_images(cut: CutSamples, scheme: LandmarkScheme) -> CutSamples:
+    """Return samples and their mirror images: canvases cut by a symmetric start are symmetric too."""
+    edge = SIDE - 1
+
+    def flipped(points: FloatArray, mirror: IntArray) -> FloatArray:
+        other = points[:, mirror].copy()
+        other[..., 0] = edge - other[..., 0]
+        return other
+
+    meshes = flipped(cut.meshes.astype(np.float64), load_scheme("mesh478").mirror).astype(np.float32)
+    return CutSamples(
+        np.concatenate([cut.canvases, cut.canvases[:, :, ::-1]]),
+        np.concatenate([cut.begin, flipped(cut.begin, scheme.mirror)]),
+        np.concatenate([cut.truth, flipped(cut.truth, scheme.mirror)]),
+        np.concatenate([cut.meshes, meshes]),
+        np.tile(cut.sources, 2),
+        np.tile(cut.changed, 2),
+        np.concatenate([cut.yaw, -cut.yaw]),
+        np.tile(cut.pitch, 2),
+    )
 
 
 def cut_samples(

@@ -1,7 +1,7 @@
 """Learns the model of one kind of photos, drawn or real, from its samples."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any, Final
 
@@ -14,15 +14,15 @@ from facestudio.landmarks.asm.stages import Stage
 from facestudio.landmarks.asm.view import PoseShift
 from facestudio.landmarks.schemes import load_scheme
 from facestudio.training.asm.annotated import AnnotatedPhoto
-from facestudio.training.asm.cut import CutSamples, cut_samples
-from facestudio.training.asm.errors import Unseen, expert_sigma, learn_errors
+from facestudio.training.asm.cut import CutSamples, cut_samples, with_mirror_images
+from facestudio.training.asm.errors import Unseen, expert_sigma, held, learn_errors
 from facestudio.training.asm.experts import FOLDS, TrainingSet, apply_experts, learn_experts
 from facestudio.training.asm.kinds import learn_shift, learn_view
 from facestudio.training.asm.network import learn_networks
 from facestudio.training.asm.options import AsmOptions, person_folds
 from facestudio.training.asm.profiles import learn_profiles
 from facestudio.training.asm.samples import draw_samples
-from facestudio.training.asm.starts import learn_start, learn_starts
+from facestudio.training.asm.starts import eye_corners, learn_start, learn_starts
 from facestudio.values import FloatArray
 
 FEWEST: Final = 10
@@ -71,13 +71,17 @@ def learn_drawn(photos: Sequence[AnnotatedPhoto], options: AsmOptions, say: Say,
     say(f"drawing samples of {len(photos)} synthetic photos")
     shape = learn_shape_model(np.stack([photo.points for photo in photos]), scheme.mirror)
     copies = [options.synthetic_copies] * len(photos)
-    stream = draw_samples(photos, copies, options.seed, how=options.augmentation, say=say, check=check)
+    # They are many: the landmarker need not look at their mirror images, it sees these nearly alike.
+    stream = draw_samples(
+        photos, copies, options.seed, how=options.augmentation, mirror=False, say=say, check=check
+    )
     first = list(islice(stream, _START_SAMPLES))
     _enough({s.source for s in first})
     start = learn_start(first, photos)
     profiles = learn_profiles([s for s in first if not s.changed], photos, scheme, shape)
     one = np.zeros(len(photos), dtype=np.int32)
     cut = cut_samples(chain(first, stream), photos, [start], one, shape.mean)
+    cut = with_mirror_images(cut, scheme)
     del first
     people = [photo.person for photo in photos]
     folds = person_folds(people, min(FOLDS, len(set(people))), options.seed)
@@ -90,15 +94,22 @@ def learn_drawn(photos: Sequence[AnnotatedPhoto], options: AsmOptions, say: Say,
         begin = begin + np.stack([shift.apply(mesh) for mesh in meshes])
         views = np.stack([view.coefficients(mesh) for mesh in meshes])
     samples = _training_set(cut, begin, folds, views)
+    # Errors are measured by the distance of the eyes: those of turned faces count for more.
+    right, left = eye_corners(scheme.name)
+    eyes = np.linalg.norm(cut.truth[:, left] - cut.truth[:, right], axis=1)
+    samples = replace(samples, weights=np.clip(np.median(eyes) / np.maximum(eyes, 1.0), 0.5, 2.5))
     stages: tuple[Stage, ...]
     if shift is not None:
         stages, unseen = learn_networks(samples, options.seed, say=say, check=check)
     else:
         stages = learn_experts(samples, shape.mean, options.seed, say=say, check=check)
         unseen = _unseen(samples, shape.mean, options.seed, check)
+    sigma = expert_sigma(unseen)
+    if shift is None:
+        unseen = held(unseen, shape, sigma)
+    errors = learn_errors([unseen])
     used = len(np.unique(cut.sources))
     told = provenance(options, used, used, len(begin))
-    sigma, errors = expert_sigma(unseen), learn_errors([unseen])
     model = AsmModel(scheme.name, shape, start, stages, sigma, errors, profiles, told, shift)
     return Kind(model, cut, samples, unseen)
 
@@ -137,7 +148,9 @@ def learn_real(
     say("measuring the errors on people left out")
     unseen = _unseen(samples, shape.mean, options.seed, check)
     told = provenance(options, len(np.unique(cut.sources)), 0, len(cut.begin))
-    sigma, errors = expert_sigma(unseen), learn_errors([unseen])
+    sigma = expert_sigma(unseen)
+    unseen = held(unseen, shape, sigma)
+    errors = learn_errors([unseen])
     model = AsmModel(scheme.name, shape, start, stages, sigma, errors, profiles, told, shift)
     return Kind(model, cut, samples, unseen)
 

@@ -81,6 +81,7 @@ def draw_samples(
     seed: int,
     *,
     how: Augmentation | None = None,
+    mirror: bool = True,
     say: Callable[[str], None] = lambda line: None,
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Sample]:
@@ -96,6 +97,8 @@ def draw_samples(
         Of the changes.
     how
         How strong they are.
+    mirror
+        False leaves the mirror images out.
     say
         Called with lines of progress and with photos in which the landmarker sees no face.
     check
@@ -107,7 +110,7 @@ def draw_samples(
         pixels = photo.load().pixels
         square, points = cut_out(pixels, photo.points)
         scheme = load_scheme(photo.scheme)
-        for mirrored in (False, True):
+        for mirrored in (False, True) if mirror else (False,):
             if mirrored:
                 square = np.ascontiguousarray(square[:, ::-1])
                 points = scheme.mirrored(points, square.shape[1])

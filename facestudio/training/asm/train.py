@@ -12,7 +12,7 @@ from facestudio.landmarks.asm.canvas import SIDE, canvas_frame, direction_maps
 from facestudio.landmarks.asm.model import AsmModel
 from facestudio.landmarks.asm.shape import align, transform
 from facestudio.training.asm.annotated import AnnotatedPhoto
-from facestudio.training.asm.errors import Unseen, learn_errors
+from facestudio.training.asm.errors import Unseen, held, learn_errors
 from facestudio.training.asm.experts import TrainingSet, apply_experts
 from facestudio.training.asm.kinds import in_real_convention, learn_kind
 from facestudio.training.asm.learn import FEWEST, Kind, learn_drawn, learn_real, provenance
@@ -108,7 +108,8 @@ def join_kinds(
         (real.samples.start, real.samples.truth), (there.start, there.truth), drawn.cut.yaw[chosen]
     )
     found, novelty = apply_experts(real.model.stages, there, check)
-    errors = learn_errors([real.unseen, Unseen(there.start, found, truth, novelty, there.weights)])
+    other = Unseen(there.start, found, truth, novelty, there.weights)
+    errors = learn_errors([real.unseen, held(other, real.model.shape, real.model.expert_sigma)])
     kind = learn_kind(_first(real.model, real.samples, check), _first(real.model, there, check))
     counted = drawn.model.provenance
     told = provenance(
