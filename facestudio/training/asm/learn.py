@@ -138,7 +138,8 @@ def learn_real(
     start, starts = learn_starts(drawings, photos, folds)
     shift: PoseShift | None = None
     if drawn is not None and drawn.model.shift is not None:
-        shift = learn_shift(drawn.model.shift.view, drawn.cut.meshes, drawn.cut.truth, start)
+        jaw = scheme.parts["jaw"]
+        shift = learn_shift(drawn.model.shift.view, drawn.cut.meshes, drawn.cut.truth, start, jaw)
     say(f"cutting {len(drawings)} samples")
     cut = cut_samples(drawings, photos, starts, folds, shape.mean, shift)
     profiles = learn_profiles(plain, photos, scheme, shape)
