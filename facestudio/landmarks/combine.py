@@ -17,7 +17,7 @@ LANDMARK_METHODS: Final = ("combined", "asm", "asm-classic", "mesh478")
 DEFAULT_METHOD: Final = LANDMARK_METHODS[0]
 
 _SMALLEST: Final = 0.15  # canvas pixels: no located point is surer than this
-_SURE_OF_KIND: Final = 0.01  # below this probability the photo is not drawn
+_SURE_OF_KIND: Final = 0.05  # below this probability the photo is not drawn
 
 
 def joint_errors(model: AsmModel, cues: FloatArray) -> FloatArray:
