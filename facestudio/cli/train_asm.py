@@ -81,7 +81,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from facestudio.database.archive import save_arrays
     from facestudio.landmarks.asm.model import asm_arrays
     from facestudio.training.asm.annotated import AnnotatedPhoto, Problem, read_annotated_folder
-    from facestudio.training.asm.train import AsmOptions, train_asm
+    from facestudio.training.asm.options import AsmOptions
+    from facestudio.training.asm.train import train_asm
 
     photos: list[AnnotatedPhoto] = []
     problems: list[Problem] = []

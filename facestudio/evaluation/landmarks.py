@@ -12,7 +12,10 @@ from facestudio.landmarks.detector import FaceCandidate
 from facestudio.landmarks.mesh478 import locate_face, locate_faces
 from facestudio.landmarks.schemes import face_frame, prior_landmark_map
 from facestudio.training.asm.annotated import AnnotatedPhoto
-from facestudio.training.asm.train import AsmOptions, eye_corners, person_folds, train_asm
+from facestudio.training.asm.learn import learn_drawn
+from facestudio.training.asm.options import AsmOptions, person_folds
+from facestudio.training.asm.starts import eye_corners
+from facestudio.training.asm.train import train_asm
 from facestudio.values import DetectedFace, FaceBox, FloatArray, Landmarks, Photo
 
 OFFSET: Final = "mesh, constant offset"
@@ -179,13 +182,20 @@ def evaluate_landmarks(
         person_folds([p.person for p in photos], folds, 1) if folds > 1 else np.zeros(len(photos), np.int32)
     )
     results: dict[int, PhotoErrors] = {}
+    how = options or AsmOptions()
+    drawn = None
+    if folds > 1 and not any(photo.synthetic for photo in photos):
+        synthetic = [photo for photo in besides if photo.synthetic]
+        if synthetic:  # the same in every fold
+            drawn = learn_drawn(synthetic, how, say, _never)
+            besides = [photo for photo in besides if not photo.synthetic]
     for fold in range(max(folds, 1)):
         chosen = [i for i in range(len(photos)) if which[i] == fold]
         others = [photo for i, photo in enumerate(photos) if which[i] != fold]
         asm = model
         if folds > 1:
             say(f"fold {fold + 1} of {folds}: training on {len(others)} photos")
-            asm, _ = train_asm([*others, *besides], options or AsmOptions(), say=say)
+            asm, _ = train_asm([*others, *besides], how, drawn=drawn, say=say)
         found = [(i, _locate(photos[i], asm or load_asm(), detect=detect)) for i in chosen]
         pairs = _meshes(found, photos) if folds < 2 else _other_meshes(others, detect=detect)
         offset = constant_offset(pairs)
@@ -195,6 +205,10 @@ def evaluate_landmarks(
     ordered = tuple(results[i] for i in sorted(results))
     everything = _summaries(ordered)
     return LandmarkReport(ordered, everything, {n: _summaries(p) for n, p in _groups(ordered).items()})
+
+
+def _never() -> None:
+    """Never stop."""
 
 
 _Found = tuple[DetectedFace | None, dict[str, Landmarks]]

@@ -7,9 +7,9 @@ import numpy as np
 
 from facestudio.landmarks.asm.classic import classic_search
 from facestudio.landmarks.asm.model import AsmModel, load_asm
-from facestudio.landmarks.asm.search import AsmSearch, search
+from facestudio.landmarks.asm.search import search
 from facestudio.landmarks.schemes import to_ibug68
-from facestudio.values import FloatArray, Landmarks, Photo
+from facestudio.values import Float32Array, FloatArray, Landmarks, Photo
 
 LANDMARK_METHODS: Final = ("combined", "asm", "asm-classic", "mesh478")
 """The ways to locate the 68 points, the default first."""
@@ -17,6 +17,7 @@ LANDMARK_METHODS: Final = ("combined", "asm", "asm-classic", "mesh478")
 DEFAULT_METHOD: Final = LANDMARK_METHODS[0]
 
 _SMALLEST: Final = 0.15  # canvas pixels: no located point is surer than this
+_SURE_OF_KIND: Final = 0.05  # below this probability the photo is not drawn
 
 
 def joint_errors(model: AsmModel, cues: FloatArray) -> FloatArray:
@@ -92,32 +93,37 @@ def locate_landmarks(
         return replace(to_ibug68(mesh, using=asm.start), scheme=asm.scheme)
     if method == "asm-classic":
         return _classic(asm, photo, mesh)
-    found = search(asm, photo.pixels, mesh.points)
+    points, covariance, first = _estimate(asm, photo, mesh.points, method)
+    if asm.drawn is not None and asm.kind is not None:
+        share = asm.kind.drawn(first)
+        if share > _SURE_OF_KIND:
+            other, wide, _ = _estimate(asm.drawn, photo, mesh.points, method)
+            apart = other - points
+            covariance = (
+                (1 - share) * covariance
+                + share * wide
+                + share * (1 - share) * apart[:, :, None] * apart[:, None, :]
+            )
+            points = points + share * apart
+    return Landmarks(asm.scheme, points, covariance, np.zeros(len(points), dtype=np.bool_), method)
+
+
+def _estimate(
+    asm: AsmModel, photo: Photo, mesh: FloatArray, method: str
+) -> tuple[FloatArray, FloatArray, Float32Array]:
+    """Locate the points with the model of one kind of photos: points, covariance (pixels), first components."""
+    found = search(asm, photo.pixels, mesh)
     weight, covariance = combine_errors(asm, found.cues)
+    points = found.start + weight[:, None] * (found.found - found.start)
     if method == "asm":
         points = found.found
         covariance = joint_errors(asm, found.cues)[:, 2:, 2:] + np.eye(2) * _SMALLEST**2
-    else:
-        points = found.start + weight[:, None] * (found.found - found.start)
-    return _in_photo(asm, found, points, covariance, method)
-
-
-def _in_photo(
-    asm: AsmModel, found: AsmSearch, points: FloatArray, covariance: FloatArray, method: str
-) -> Landmarks:
-    """Bring points and covariance from the canvas to the photo."""
     turn = np.linalg.inv(found.canvas.to_canvas[:, :2])
-    return Landmarks(
-        asm.scheme,
-        found.canvas.back(points),
-        turn @ covariance @ turn.T,
-        np.zeros(len(points), dtype=np.bool_),
-        method,
-    )
+    return found.canvas.back(points), turn @ covariance @ turn.T, found.first
 
 
 def _classic(asm: AsmModel, photo: Photo, mesh: Landmarks) -> Landmarks:
-    begin = asm.start.apply(mesh.points)
+    begin = asm.begin(mesh.points)
     points = classic_search(asm, photo.pixels, begin)
     # The classical search says nothing about its errors: those of the mesh, twice as wide, are near what it shows.
     covariance = 4 * to_ibug68(mesh, using=asm.start).covariance

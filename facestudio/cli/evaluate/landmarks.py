@@ -76,7 +76,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from facestudio.evaluation.landmark_sheets import draw_curve, draw_figure6
     from facestudio.evaluation.landmarks import evaluate_landmarks
     from facestudio.landmarks.asm.model import load_asm_file
-    from facestudio.training.asm.train import AsmOptions
+    from facestudio.training.asm.options import AsmOptions
 
     photos = _read(args.data, args, console)[: args.limit]
     if not photos:

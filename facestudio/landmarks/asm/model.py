@@ -1,97 +1,28 @@
-"""The learnt Active Shape Model: local experts on a canvas, the shape model, and how sure each point is.
-
-A stage looks at each point and its neighbours with descriptors of two sizes, reduced to their principal
-components, and a ridge regression per point (its *local expert*) says where the point really is. The stages
-follow one another from coarse to fine; the shape model then holds what they say to a face.
-"""
+"""The learnt Active Shape Model: where the search begins, its stages, the shape model, and how sure each point is."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from facestudio.errors import ModelError
-from facestudio.landmarks.asm.canvas import LENGTH, describe
+from facestudio.landmarks.asm.canvas import LENGTH
 from facestudio.landmarks.asm.shape import PointDistributionModel
+from facestudio.landmarks.asm.stages import ExpertStage, NetworkStage, Stage
+from facestudio.landmarks.asm.view import POSE_TERMS, MeshView, PoseShift
 from facestudio.landmarks.schemes import LandmarkMap, load_scheme
 from facestudio.paths import models
-from facestudio.values import Float32Array, FloatArray, IntArray, read_only
+from facestudio.values import Float32Array, FloatArray, read_only
 
-ASM_FORMAT: Final = 1
+ASM_FORMAT: Final = 2
 """Format number of an ASM file (docs/formats/asm.md)."""
 
 ASM_FILE: Final = "asm.npz"
-
-
-@dataclass(frozen=True, eq=False)
-class ExpertStage:
-    """One stage of the local search; lengths are canvas pixels.
-
-    Attributes
-    ----------
-    cells
-        (C,) float64: sizes of the descriptors' cells.
-    centre
-        (N, D) float32: mean of the descriptors, D = C * LENGTH.
-    basis
-        (N, D, P) float32: their principal components.
-    spread
-        (N,) float64: root mean square of what the components leave of a descriptor, over training.
-    neighbours
-        (N, Q) int32: whose components each expert reads, its own first.
-    weights
-        (N, Q * P, 2) float32.
-    bias
-        (N, 2) float32.
-    """
-
-    cells: FloatArray
-    centre: Float32Array
-    basis: Float32Array
-    spread: FloatArray
-    neighbours: IntArray
-    weights: Float32Array
-    bias: Float32Array
-
-    def __post_init__(self) -> None:
-        for name in ("centre", "basis", "weights", "bias"):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
-        object.__setattr__(self, "cells", read_only(self.cells, np.float64))
-        object.__setattr__(self, "spread", read_only(self.spread, np.float64))
-        object.__setattr__(self, "neighbours", read_only(self.neighbours, np.int32))
-
-    def components(self, maps: Float32Array, points: FloatArray) -> tuple[Float32Array, FloatArray]:
-        """Return the components (N, P) of the points' descriptors, and how unlike training each is, (N,)."""
-        return reduce_descriptors(
-            describe_sizes(maps, points, self.cells), self.centre, self.basis, self.spread
-        )
-
-    def step(self, components: Float32Array) -> FloatArray:
-        """Return the displacement (N, 2) that the experts propose."""
-        read = components[self.neighbours].reshape(len(self.neighbours), 1, -1)
-        return (read @ self.weights)[:, 0].astype(np.float64) + self.bias
-
-
-def describe_sizes(maps: Float32Array, points: FloatArray, cells: FloatArray) -> Float32Array:
-    """Return the descriptors of points in several sizes, side by side, (N, C * LENGTH) float32."""
-    return np.concatenate([describe(maps, points, cell) for cell in cells.tolist()], axis=1)
-
-
-def reduce_descriptors(
-    descriptors: Float32Array, centre: Float32Array, basis: Float32Array, spread: FloatArray
-) -> tuple[Float32Array, FloatArray]:
-    """Return the components (N, P) of descriptors (N, D), and their novelty (N,).
-
-    The novelty is the length of what the components leave of a descriptor, relative to training's: 1 is usual.
-    """
-    off = descriptors - centre
-    components = np.asarray((off[:, None] @ basis)[:, 0], dtype=np.float32)
-    left = np.maximum((off**2).sum(axis=1) - (components**2).sum(axis=1), 0)
-    return components, np.sqrt(left.astype(np.float64)) / spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +69,30 @@ class ProfileModel:
 
 
 @dataclass(frozen=True, eq=False)
+class KindModel:
+    """Tells drawn photos from real ones: a logistic regression on the descriptors of all points.
+
+    Attributes
+    ----------
+    weights
+        (N, P') float64 of the leading components of each point, where the search begins.
+    bias
+        Of the logarithm of the odds.
+    """
+
+    weights: FloatArray
+    bias: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", read_only(self.weights, np.float64))
+
+    def drawn(self, components: Float32Array) -> float:
+        """Return the probability 0..1 that the photo of these components (N, P) is drawn."""
+        odds = float((components[:, : self.weights.shape[1]] * self.weights).sum()) + self.bias
+        return float(1 / (1 + np.exp(-np.clip(odds, -50, 50))))
+
+
+@dataclass(frozen=True, eq=False)
 class AsmModel:
     """A trained Active Shape Model.
 
@@ -159,26 +114,64 @@ class AsmModel:
         Of the classical search.
     provenance
         What it was trained from: version, photos, seed, licence, source, command.
+    shift
+        How the start moves with the pose; None if it was trained without turned faces.
+    drawn
+        The model for drawn photos, if it learnt from both kinds; this one is then for real ones.
+    kind
+        Tells which of both a photo is for.
     """
 
     scheme: str
     shape: PointDistributionModel
     start: LandmarkMap
-    stages: tuple[ExpertStage, ...]
+    stages: tuple[Stage, ...]
     expert_sigma: FloatArray
     errors: ErrorModel
     profiles: ProfileModel
     provenance: Mapping[str, Any]
+    shift: PoseShift | None = None
+    drawn: "AsmModel | None" = None
+    kind: KindModel | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "expert_sigma", read_only(self.expert_sigma, np.float64))
+
+    def begin(self, mesh: FloatArray) -> FloatArray:
+        """Return where the search begins on a mesh (478, 2), (N, 2) in its frame."""
+        points = self.start.apply(mesh)
+        return points if self.shift is None else points + self.shift.apply(mesh)
+
+    def view(self, mesh: FloatArray) -> FloatArray:
+        """Return the shape (K,) of the mesh that the stages read; empty if they read none."""
+        return np.zeros(0) if self.shift is None else self.shift.view.coefficients(mesh)
+
+
+_DRAWN: Final = "drawn_"
 
 
 def asm_arrays(model: AsmModel) -> dict[str, Any]:
     """Return a model as the arrays of its file."""
     meta = {**model.provenance, "format": ASM_FORMAT, "scheme": model.scheme, "stages": len(model.stages)}
+    if model.drawn is not None:
+        meta["drawn_stages"] = len(model.drawn.stages)
+    arrays: dict[str, Any] = {"meta": np.array(json.dumps(meta, sort_keys=True))}
+    if model.shift is not None:
+        arrays["view_mean"] = model.shift.view.mean
+        arrays["view_basis"] = model.shift.view.basis.astype(np.float32)
+        arrays["view_pose"] = model.shift.view.pose
+    arrays |= _own_arrays(model, "")
+    arrays["profile_means"] = model.profiles.means.astype(np.float32)
+    arrays["profile_inverses"] = model.profiles.inverses.astype(np.float32)
+    if model.drawn is not None and model.kind is not None:
+        arrays |= _own_arrays(model.drawn, _DRAWN)
+        arrays["kind_weights"] = model.kind.weights
+        arrays["kind_bias"] = np.array(model.kind.bias)
+    return arrays
+
+
+def _own_arrays(model: AsmModel, prefix: str) -> dict[str, Any]:
     arrays: dict[str, Any] = {
-        "meta": np.array(json.dumps(meta, sort_keys=True)),
         "shape_mean": model.shape.mean,
         "shape_modes": model.shape.modes.astype(np.float32),
         "shape_sigma": model.shape.sigma,
@@ -189,18 +182,22 @@ def asm_arrays(model: AsmModel) -> dict[str, Any]:
         "expert_sigma": model.expert_sigma,
         "error_covariance": model.errors.covariance,
         "error_weights": model.errors.weights,
-        "profile_means": model.profiles.means.astype(np.float32),
-        "profile_inverses": model.profiles.inverses.astype(np.float32),
     }
+    if model.shift is not None:
+        arrays["shifts"] = model.shift.shifts
     for i, stage in enumerate(model.stages):
         arrays[f"stage{i}_cells"] = stage.cells
         arrays[f"stage{i}_centre"] = stage.centre.astype(np.float16)
         arrays[f"stage{i}_basis"] = stage.basis.astype(np.float16)
         arrays[f"stage{i}_spread"] = stage.spread
-        arrays[f"stage{i}_neighbours"] = stage.neighbours
-        arrays[f"stage{i}_weights"] = stage.weights.astype(np.float32)
-        arrays[f"stage{i}_bias"] = stage.bias
-    return arrays
+        if isinstance(stage, NetworkStage):
+            for k, layer in enumerate(stage.layers):
+                arrays[f"stage{i}_layer{k}"] = layer.astype(np.float16)
+        else:
+            arrays[f"stage{i}_neighbours"] = stage.neighbours
+            arrays[f"stage{i}_weights"] = stage.weights.astype(np.float32)
+            arrays[f"stage{i}_bias"] = stage.bias
+    return {prefix + name: array for name, array in arrays.items()}
 
 
 def load_asm_file(path: Path) -> AsmModel:
@@ -216,19 +213,16 @@ def load_asm_file(path: Path) -> AsmModel:
             meta = json.loads(str(data["meta"]))
             if int(meta["format"]) > ASM_FORMAT:
                 raise ModelError(f"{path.name} was written by a newer facestudio (format {meta['format']})")
-            model = AsmModel(
-                str(meta["scheme"]),
-                PointDistributionModel(
-                    data["shape_mean"], data["shape_modes"], data["shape_sigma"], float(data["shape_rest"])
-                ),
-                LandmarkMap(data["start_points"], data["start_weights"], data["start_covariance"]),
-                tuple(_stage(data, i) for i in range(int(meta["stages"]))),
-                data["expert_sigma"],
-                ErrorModel(data["error_covariance"], data["error_weights"]),
-                ProfileModel(data["profile_means"], data["profile_inverses"]),
-                meta,
-            )
+            view = None
+            if "view_mean" in data.files:
+                view = MeshView(data["view_mean"], data["view_basis"], data["view_pose"])
+            model = _read_own(data, "", meta, view)
+            if "drawn_stages" in meta:
+                kind = KindModel(data["kind_weights"], float(data["kind_bias"]))
+                model = replace(model, drawn=_read_own(data, _DRAWN, meta, view), kind=kind)
         _check(model)
+        if model.drawn is not None:
+            _check(model.drawn)
         return model
     except ModelError:
         raise
@@ -236,15 +230,37 @@ def load_asm_file(path: Path) -> AsmModel:
         raise ModelError(f"The Active Shape Model {path.name} is missing or damaged: {error}") from error
 
 
-def _stage(data: Mapping[str, Any], i: int) -> ExpertStage:
-    names = ("cells", "centre", "basis", "spread", "neighbours", "weights", "bias")
-    return ExpertStage(*(data[f"stage{i}_{name}"] for name in names))
+def _read_own(data: Any, prefix: str, meta: Mapping[str, Any], view: MeshView | None) -> AsmModel:
+    def get(name: str) -> Any:
+        return data[prefix + name]
+
+    return AsmModel(
+        str(meta["scheme"]),
+        PointDistributionModel(
+            get("shape_mean"), get("shape_modes"), get("shape_sigma"), float(get("shape_rest"))
+        ),
+        LandmarkMap(get("start_points"), get("start_weights"), get("start_covariance")),
+        tuple(_stage(data, f"{prefix}stage{i}_") for i in range(int(meta[f"{prefix}stages"]))),
+        get("expert_sigma"),
+        ErrorModel(get("error_covariance"), get("error_weights")),
+        ProfileModel(data["profile_means"], data["profile_inverses"]),
+        meta,
+        None if view is None else PoseShift(view, get("shifts")),
+    )
+
+
+def _stage(data: Any, prefix: str) -> Stage:
+    cells, centre, basis, spread = (data[prefix + name] for name in ("cells", "centre", "basis", "spread"))
+    if f"{prefix}layer0" in data.files:
+        return NetworkStage(cells, centre, basis, spread, tuple(data[f"{prefix}layer{k}"] for k in range(6)))
+    own = (data[prefix + name] for name in ("neighbours", "weights", "bias"))
+    return ExpertStage(cells, centre, basis, spread, *own)
 
 
 def _check(model: AsmModel) -> None:
     count = load_scheme(model.scheme).count
     size = 2 * count
-    shapes = [
+    shapes: list[tuple[tuple[int, ...], tuple[int, ...]]] = [
         (model.shape.mean.shape, (count, 2)),
         (model.shape.modes.shape, (len(model.shape.sigma), size)),
         (model.start.weights.shape, model.start.points.shape),
@@ -252,14 +268,27 @@ def _check(model: AsmModel) -> None:
         (model.expert_sigma.shape, (count,)),
         (model.errors.covariance.shape, (count, 4, 4)),
     ]
+    seen = 0
+    if model.shift is not None:
+        seen = len(model.shift.view.basis)
+        shapes += [
+            (model.shift.view.mean.shape, (478, 2)),
+            (model.shift.view.basis.shape, (seen, 956)),
+            (model.shift.view.pose.shape, (1 + seen, 2)),
+            (model.shift.shifts.shape, (POSE_TERMS, count, 2)),
+        ]
+    if model.kind is not None:
+        shapes.append((model.kind.weights.shape[:1], (count,)))
     for stage in model.stages:
         parts = stage.basis.shape[2]
         length = len(stage.cells) * LENGTH
-        shapes += [
-            (stage.basis.shape, (count, length, parts)),
-            (stage.centre.shape, (count, length)),
-            (stage.weights.shape, (count, stage.neighbours.shape[1] * parts, 2)),
-        ]
+        shapes += [(stage.basis.shape, (count, length, parts)), (stage.centre.shape, (count, length))]
+        if isinstance(stage, NetworkStage):
+            widths = [count * parts + seen, *(len(bias) for bias in stage.layers[1::2])]
+            shapes += [(w.shape, pair) for w, pair in zip(stage.layers[::2], pairwise(widths), strict=True)]
+            shapes.append((stage.layers[-1].shape, (size,)))
+            continue
+        shapes.append((stage.weights.shape, (count, stage.neighbours.shape[1] * parts, 2)))
         if stage.neighbours.min() < 0 or stage.neighbours.max() >= count:
             raise ValueError("a neighbour is out of range")
     for found, expected in shapes:

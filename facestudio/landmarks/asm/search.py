@@ -1,5 +1,6 @@
 """The local search of the learnt Active Shape Model, from the mesh's points."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,7 +9,8 @@ import numpy as np
 from facestudio.landmarks.asm.canvas import RADIUS, Canvas, cut_canvas, direction_maps
 from facestudio.landmarks.asm.model import AsmModel
 from facestudio.landmarks.asm.shape import PointDistributionModel
-from facestudio.values import ByteArray, FloatArray
+from facestudio.landmarks.asm.stages import NetworkStage, Stage
+from facestudio.values import ByteArray, Float32Array, FloatArray
 
 CUES: Final = ("descriptor novelty", "face novelty", "step", "face step")
 """What tells how unusual a photo is: for each point and for the face as a whole, how unlike training its
@@ -32,6 +34,8 @@ class AsmSearch:
         Where it looked.
     start, found
         (N, 2): the points before and after.
+    first
+        (N, P) float32: the components of the descriptors where it began.
     cues
         (N, K) float64: see `CUES`.
     """
@@ -39,6 +43,7 @@ class AsmSearch:
     canvas: Canvas
     start: FloatArray
     found: FloatArray
+    first: Float32Array
     cues: FloatArray
 
 
@@ -54,18 +59,27 @@ def search(model: AsmModel, pixels: ByteArray, mesh: FloatArray) -> AsmSearch:
     mesh
         (478, 2) pixels.
     """
-    begin = model.start.apply(mesh)
-    canvas = cut_canvas(pixels, begin, model.shape.mean)
+    begin, view = model.begin(mesh), model.view(mesh)
+    canvas = cut_canvas(pixels, model.start.apply(mesh), model.shape.mean)
     maps = direction_maps(canvas.pixels)
     start = canvas.place(begin)
     points = start
     novelty = np.zeros(len(start))
+    first: Float32Array | None = None
     for stage in model.stages:
         components, unlike = stage.components(maps, points)
+        first = components if first is None else first
         novelty = novelty + unlike / len(model.stages)
-        points = points + stage.step(components)
-    held = hold(model.shape, model.expert_sigma, points, novelty)
-    return AsmSearch(canvas, start, held, cues(model.errors.covariance, start, held, novelty))
+        points = points + stage.step(components, view)
+    if not sees_whole_faces(model.stages):
+        points = hold(model.shape, model.expert_sigma, points, novelty)
+    assert first is not None
+    return AsmSearch(canvas, start, points, first, cues(model.errors.covariance, start, points, novelty))
+
+
+def sees_whole_faces(stages: Sequence[Stage]) -> bool:
+    """Whether the last stage looks at all points at once: what it says need not be held to the shape of a face."""
+    return isinstance(stages[-1], NetworkStage)
 
 
 def hold(

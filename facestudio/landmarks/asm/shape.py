@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from facestudio.values import FloatArray, read_only
+from facestudio.values import FloatArray, IntArray, read_only
 
 LIMIT: Final = 3.0
 """Largest coefficient of a mode, in its standard deviations (section 4.4 of the paper)."""
@@ -158,7 +158,7 @@ def procrustes_mean(shapes: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def learn_shape_model(
-    shapes: FloatArray, mirror: Sequence[int] | FloatArray | None = None, *, explained: float = 0.98
+    shapes: FloatArray, mirror: Sequence[int] | IntArray | None = None, *, explained: float = 0.98
 ) -> PointDistributionModel:
     """Learn mean and modes.
 

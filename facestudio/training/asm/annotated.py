@@ -45,7 +45,7 @@ class AnnotatedPhoto:
     synthetic
         Whether it is drawn.
     traits
-        What is known of it: yaw (degrees), light, occlusion (0..1).
+        What is known of it: yaw and pitch (degrees), light, occlusion (0..1).
     """
 
     path: Path
@@ -259,7 +259,7 @@ def _read_truth(path: Path) -> tuple[FloatArray, dict[str, Any]] | None:
                 return None
             points = np.asarray(data["ibug68"], dtype=np.float64)
             meta: Any = json.loads(str(data["meta"])) if "meta" in data.files else {}
-            traits = {key: meta[key] for key in ("yaw", "light") if key in meta}
+            traits = {key: meta[key] for key in ("yaw", "pitch", "light") if key in meta}
             if "ibug68_visibility" in data.files:
                 traits["occlusion"] = float((data["ibug68_visibility"] == _COVERED).mean())
     except Exception as error:  # zip, value and key errors all mean: not a usable file

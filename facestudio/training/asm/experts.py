@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import eigh, solve
 
 from facestudio.landmarks.asm.canvas import direction_maps
-from facestudio.landmarks.asm.model import ExpertStage, describe_sizes, reduce_descriptors
+from facestudio.landmarks.asm.stages import ExpertStage, Stage, describe_sizes, reduce_descriptors
 from facestudio.values import BoolArray, ByteArray, Float32Array, FloatArray, IntArray
 
 STAGE_CELLS: Final = ((12.0, 6.0), (8.0, 4.0))
@@ -41,8 +41,8 @@ class TrainingSet:
         (M,) float64: how much each sample counts.
     folds
         (M,) int32: samples of one person share theirs.
-    synthetic
-        (M,) bool.
+    views
+        (M, K) float64: the shapes of the meshes; K is 0 where no stage reads them.
     """
 
     canvases: ByteArray
@@ -50,7 +50,7 @@ class TrainingSet:
     truth: FloatArray
     weights: FloatArray
     folds: IntArray
-    synthetic: BoolArray
+    views: FloatArray
 
     def __len__(self) -> int:
         return len(self.canvases)
@@ -63,7 +63,7 @@ class TrainingSet:
             self.truth[chosen],
             self.weights[chosen],
             self.folds[chosen],
-            self.synthetic[chosen],
+            self.views[chosen],
         )
 
 
@@ -72,7 +72,7 @@ def components_for(samples: int) -> int:
     return int(np.clip(samples // _SAMPLES_EACH, *COMPONENTS))
 
 
-def _principal(
+def principal(
     descriptors: Float32Array, folds: IntArray, count: int
 ) -> tuple[Float32Array, Float32Array, FloatArray]:
     """Mean and components of descriptors (M, N, D), and what they leave of people they are not of (N,)."""
@@ -112,6 +112,40 @@ def _describe(
         check()
         found.append(describe_sizes(direction_maps(samples.canvases[i]), points[i], cells))
     return np.stack(found)
+
+
+_Looking = tuple[FloatArray, Float32Array, Float32Array, FloatArray]
+
+
+def look_around(
+    samples: TrainingSet,
+    points: FloatArray,
+    cells: Sequence[float],
+    count: int,
+    rng: np.random.Generator,
+    check: Callable[[], None],
+) -> tuple[_Looking, Float32Array, FloatArray]:
+    """Learn how a stage looks at points (M, N, 2), and look.
+
+    Returns
+    -------
+    tuple
+        Cells, centre, basis and spread of the stage; components (M, N, count); novelty (M, N).
+    """
+    sizes = np.array(cells)
+    few = np.sort(rng.permutation(len(samples))[:_LARGEST_PCA]).astype(np.int32)
+    described = _describe(samples, few, points, sizes, check)
+    centre, basis, spread = principal(described, samples.folds[few], count)
+    known = dict(zip(few.tolist(), described, strict=True))
+    components = np.zeros((*points.shape[:2], basis.shape[2]), dtype=np.float32)
+    novelty = np.zeros(points.shape[:2])
+    for i in range(len(samples)):
+        check()
+        one = (
+            known[i] if i in known else describe_sizes(direction_maps(samples.canvases[i]), points[i], sizes)
+        )
+        components[i], novelty[i] = reduce_descriptors(one, centre, basis, spread)
+    return (sizes, centre, basis, spread), components, novelty
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,24 +270,12 @@ def learn_experts(
     learnt: list[ExpertStage] = []
     rng = np.random.default_rng(seed)
     for number in range(stages):
-        cells = np.array(STAGE_CELLS[number])
-        few = np.sort(rng.permutation(len(samples))[:_LARGEST_PCA]).astype(np.int32)
-        described = _describe(samples, few, points, cells, check)
-        centre, basis, spread = _principal(described, samples.folds[few], components_for(len(samples)))
-        known = dict(zip(few.tolist(), described, strict=True))
-        components = np.zeros((*points.shape[:2], basis.shape[2]), dtype=np.float32)
-        for i in range(len(samples)):
-            check()
-            one = (
-                known[i]
-                if i in known
-                else describe_sizes(direction_maps(samples.canvases[i]), points[i], cells)
-            )
-            components[i], _ = reduce_descriptors(one, centre, basis, spread)
+        count = components_for(len(samples))
+        looking, components, _ = look_around(samples, points, STAGE_CELLS[number], count, rng, check)
         if number == 0:
             ridge = _choose_ridge(components, samples.truth - points, neighbours, samples)
         weights, bias, steps = _solve(components, samples.truth - points, neighbours, samples, ridge)
-        learnt.append(ExpertStage(cells, centre, basis, spread, neighbours, weights, bias))
+        learnt.append(ExpertStage(*looking, neighbours, weights, bias))
         points = points + steps
         off = np.linalg.norm(points - samples.truth, axis=2).mean(axis=1)
         mean_off = np.average(off, weights=samples.weights)
@@ -262,7 +284,7 @@ def learn_experts(
 
 
 def apply_experts(
-    stages: Sequence[ExpertStage], samples: TrainingSet, check: Callable[[], None] = lambda: None
+    stages: Sequence[Stage], samples: TrainingSet, check: Callable[[], None] = lambda: None
 ) -> tuple[FloatArray, FloatArray]:
     """Run stages on samples; where they bring the points, (M, N, 2), and the novelty (M, N)."""
     found = samples.start.copy()
@@ -272,6 +294,6 @@ def apply_experts(
         maps = direction_maps(samples.canvases[i])
         for stage in stages:
             components, unlike = stage.components(maps, found[i])
-            found[i] += stage.step(components)
+            found[i] += stage.step(components, samples.views[i])
             novelty[i] += unlike / len(stages)
     return found, novelty

@@ -35,6 +35,8 @@ class Sample:
         Number of the annotated photo.
     changed
         False for the photo as it is (only cut out and scaled).
+    mirrored
+        Whether it is the mirror image.
     """
 
     picture: ByteArray
@@ -43,6 +45,7 @@ class Sample:
     mesh_z: FloatArray
     source: int
     changed: bool
+    mirrored: bool
 
 
 def cut_out(pixels: ByteArray, points: FloatArray) -> tuple[ByteArray, FloatArray]:
@@ -78,6 +81,7 @@ def draw_samples(
     seed: int,
     *,
     how: Augmentation | None = None,
+    mirror: bool = True,
     say: Callable[[str], None] = lambda line: None,
     check: Callable[[], None] = lambda: None,
 ) -> Iterator[Sample]:
@@ -93,6 +97,8 @@ def draw_samples(
         Of the changes.
     how
         How strong they are.
+    mirror
+        False leaves the mirror images out.
     say
         Called with lines of progress and with photos in which the landmarker sees no face.
     check
@@ -104,7 +110,7 @@ def draw_samples(
         pixels = photo.load().pixels
         square, points = cut_out(pixels, photo.points)
         scheme = load_scheme(photo.scheme)
-        for mirrored in (False, True):
+        for mirrored in (False, True) if mirror else (False,):
             if mirrored:
                 square = np.ascontiguousarray(square[:, ::-1])
                 points = scheme.mirrored(points, square.shape[1])
@@ -116,7 +122,7 @@ def draw_samples(
                     picture = spoil(picture, there, rng, strength)
                 mesh, z, presence = _located(picture, there, photo.scheme, rng)
                 if presence >= 0.5:
-                    yield Sample(picture, there, mesh, z, number, copy > 0)
+                    yield Sample(picture, there, mesh, z, number, copy > 0, mirrored)
                 elif copy == 0 and not mirrored:
                     say(f"left out: {photo.path}: the landmarker sees no face where the points are")
         if (number + 1) % 50 == 0:

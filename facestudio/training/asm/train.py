@@ -1,59 +1,31 @@
 """Trains an Active Shape Model from annotated photos (`facestudio train asm`)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Final
 
+import cv2
 import numpy as np
 
 from facestudio.errors import UnreadableInputError
-from facestudio.landmarks.asm.canvas import SIDE, cut_canvas
+from facestudio.landmarks.asm.canvas import SIDE, canvas_frame, direction_maps
 from facestudio.landmarks.asm.model import AsmModel
-from facestudio.landmarks.asm.shape import PointDistributionModel, learn_shape_model
-from facestudio.landmarks.schemes import LandmarkMap, face_frame, load_scheme
+from facestudio.landmarks.asm.shape import align, transform
 from facestudio.training.asm.annotated import AnnotatedPhoto
-from facestudio.training.asm.augment import Augmentation
-from facestudio.training.asm.errors import Unseen, expert_sigma, learn_errors
-from facestudio.training.asm.experts import FOLDS, TrainingSet, apply_experts, learn_experts
-from facestudio.training.asm.profiles import learn_profiles
-from facestudio.training.asm.samples import Sample, draw_samples
-from facestudio.training.landmark_map import AnnotatedFace, compact_map, fit_weights
-from facestudio.values import BoolArray, FloatArray, IntArray
+from facestudio.training.asm.errors import Unseen, held, learn_errors
+from facestudio.training.asm.experts import TrainingSet, apply_experts
+from facestudio.training.asm.kinds import in_real_convention, learn_kind
+from facestudio.training.asm.learn import FEWEST, Kind, learn_drawn, learn_real, provenance
+from facestudio.training.asm.options import AsmOptions
+from facestudio.training.asm.starts import eye_corners
+from facestudio.values import BoolArray, Float32Array, FloatArray, IntArray
 
-FEWEST: Final = 10
-"""Fewer photos make no model."""
+_DRAWN_SAMPLES: Final = 3000
+"""Drawn samples that the experts for real photos are tried on, at most."""
 
-_PRIOR_FACES: Final = 20  # so many real photos are enough to learn the start from them alone
-_START_POINTS: Final = 3
-_FRONTAL: Final = 15.0  # degrees
-
-
-@dataclass(frozen=True)
-class AsmOptions:
-    """How to train.
-
-    Attributes
-    ----------
-    seed
-        Of everything drawn at random.
-    copies
-        Changed copies of each photo and of its mirror image.
-    synthetic_copies
-        The same of a synthetic photo.
-    real_share
-        Weight of all real samples together, where there are synthetic ones too, 0..1.
-    augmentation
-        How strongly copies are changed.
-    provenance
-        Written into the model: source, licence, command.
-    """
-
-    seed: int = 1
-    copies: int = 20
-    synthetic_copies: int = 0
-    real_share: float = 0.5
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    provenance: dict[str, str] = field(default_factory=dict[str, str])
+_OTHER_KIND: Final = 0.15
+"""How much these count against the real ones in learning to be wary. Measured on real people left out: up to 0.25 costs
+nothing there, 1 a fifth of the experts' gain; from 0.1 on the combination is no worse than the mesh on drawn photos."""
 
 
 @dataclass(frozen=True)
@@ -75,122 +47,11 @@ class AsmReport:
     asm_error: float
 
 
-def person_folds(people: Sequence[str], count: int, seed: int) -> IntArray:
-    """Share people out to `count` folds, (M,) int32 for the M photos; the same people give the same folds."""
-    names = sorted(set(people))
-    order = np.random.default_rng(seed).permutation(len(names))
-    fold = {names[i]: place % count for place, i in enumerate(order.tolist())}
-    return np.array([fold[name] for name in people], dtype=np.int32)
-
-
-def eye_corners(scheme: str) -> tuple[int, int]:
-    """Return the numbers of the outer eye corners, the sitter's right one first."""
-    names = load_scheme(scheme).point_names
-    return names.index("eye_right_outer"), names.index("eye_left_outer")
-
-
-def learn_start(samples: Sequence[Sample], photos: Sequence[AnnotatedPhoto]) -> LandmarkMap:
-    """Learn how the points follow from the mesh, from unchanged samples; see `training.landmark_map`."""
-    scheme = photos[0].scheme
-    right, left = eye_corners(scheme)
-    plain = [s for s in samples if not s.changed]
-    real = [s for s in plain if not photos[s.source].synthetic]
-    faces: list[AnnotatedFace] = []
-    for s in real if len(real) >= _PRIOR_FACES else plain:
-        unit, axes = face_frame(s.mesh)
-        origin = (s.mesh[33] + s.mesh[263]) / 2
-        mesh = np.column_stack([(s.mesh - origin) @ axes, s.mesh_z]) / unit
-        eyes = float(np.linalg.norm(s.points[left] - s.points[right])) / unit
-        faces.append(AnnotatedFace("", mesh, (s.points - origin) @ axes / unit, eyes))
-    prior = None if scheme == "ibug68" else nearest_map(faces)
-    weights = fit_weights(faces, scheme, prior)
-    errors = np.stack([weights @ face.mesh[:, :2] - face.points for face in faces])
-    return compact_map(weights, np.einsum("fni,fnj->nij", errors, errors) / len(errors))
-
-
-def learn_starts(
-    samples: Sequence[Sample], photos: Sequence[AnnotatedPhoto], folds: IntArray
-) -> tuple[LandmarkMap, tuple[LandmarkMap, ...]]:
-    """Learn the start of all samples, and for each fold that of the others: its own people's would be too good.
-
-    The covariance of the first is that of the errors of the others.
-    """
-    whole = learn_start(samples, photos)
-    count = int(folds.max()) + 1
-    if count < 2:
-        return whole, (whole,)
-    others = tuple(learn_start([s for s in samples if folds[s.source] != f], photos) for f in range(count))
-    plain = [s for s in samples if not s.changed]
-    covariance = np.zeros_like(whole.covariance)
-    for s in plain:
-        unit, axes = face_frame(s.mesh)
-        off = (others[folds[s.source]].apply(s.mesh) - s.points) @ axes / unit
-        covariance += off[:, :, None] * off[:, None, :] / len(plain)
-    return LandmarkMap(whole.points, whole.weights, covariance), others
-
-
-def nearest_map(faces: Sequence[AnnotatedFace]) -> LandmarkMap:
-    """Return a map that makes each point the mean of the mesh points that lie nearest to it on average."""
-    mesh = np.mean([face.mesh[:, :2] for face in faces], axis=0)
-    points = np.mean([face.points for face in faces], axis=0)
-    apart = np.linalg.norm(points[:, None] - mesh[None], axis=2)
-    near = np.argsort(apart, axis=1, kind="stable")[:, :_START_POINTS].astype(np.int32)
-    weights = np.full(near.shape, 1 / _START_POINTS)
-    return LandmarkMap(near, weights, np.tile(np.eye(2) * 0.03**2, (len(near), 1, 1)))
-
-
-def make_training_set(
-    samples: Sequence[Sample],
-    photos: Sequence[AnnotatedPhoto],
-    shape: PointDistributionModel,
-    starts: Sequence[LandmarkMap],
-    folds: IntArray,
-    real_share: float,
-) -> TrainingSet:
-    """Cut every sample to the canvas where the search would begin; `starts` are those of the folds."""
-    canvases = np.zeros((len(samples), SIDE, SIDE), dtype=np.uint8)
-    begin = np.zeros((len(samples), len(shape.mean), 2))
-    truth = np.zeros_like(begin)
-    for i, sample in enumerate(samples):
-        points = starts[folds[sample.source]].apply(sample.mesh)
-        canvas = cut_canvas(sample.picture, points, shape.mean)
-        canvases[i] = canvas.pixels
-        begin[i], truth[i] = canvas.place(points), canvas.place(sample.points)
-    sources = np.array([s.source for s in samples])
-    synthetic = np.array([photos[s].synthetic for s in sources])
-    weights = np.ones(len(samples))
-    if synthetic.any() and not synthetic.all():
-        weights[~synthetic] = real_share / (~synthetic).mean()
-        weights[synthetic] = (1 - real_share) / synthetic.mean()
-    return TrainingSet(canvases, begin, truth, weights, folds[sources], synthetic)
-
-
-def in_one_convention(
-    training: TrainingSet, photos: Sequence[AnnotatedPhoto], samples: Sequence[Sample]
-) -> TrainingSet:
-    """Move the points of synthetic samples to where people put them.
-
-    A head's map and people do not quite agree on where a brow ends or how the jaw is divided. The difference is
-    estimated from the mesh, which sees both kinds alike: the median of true points minus start over synthetic faces
-    seen from the front, minus that over real ones; canvas pixels, a constant for each point.
-    """
-    if training.synthetic.all() or not training.synthetic.any():
-        return training
-    off = training.truth - training.start
-    frontal = np.array([abs(float(photos[s.source].traits.get("yaw", 0.0))) < _FRONTAL for s in samples])
-    plain = np.array([not s.changed for s in samples])
-    drawn = training.synthetic & frontal & plain
-    if drawn.sum() < FEWEST:
-        return training
-    constant = np.median(off[drawn], axis=0) - np.median(off[~training.synthetic & plain], axis=0)
-    truth = training.truth - training.synthetic[:, None, None] * constant
-    return replace(training, truth=truth)
-
-
 def train_asm(
     photos: Sequence[AnnotatedPhoto],
     options: AsmOptions,
     *,
+    drawn: Kind | None = None,
     say: Callable[[str], None] = lambda line: None,
     check: Callable[[], None] = lambda: None,
 ) -> tuple[AsmModel, AsmReport]:
@@ -202,6 +63,8 @@ def train_asm(
         With points, all of one scheme.
     options
         How.
+    drawn
+        What was learnt of synthetic photos before (`learn_drawn`), if `photos` are all real.
     say, check
         Lines of progress; called often, may raise to stop.
 
@@ -221,67 +84,89 @@ def train_asm(
         raise UnreadableInputError(f"{len(photos)} photos with points: at least {FEWEST} are needed")
     if len({photo.scheme for photo in photos}) > 1:
         raise UnreadableInputError("The photos have points of two schemes (ibug68 and xm2vts68)")
-    scheme = load_scheme(photos[0].scheme)
-    copies = [options.synthetic_copies if photo.synthetic else options.copies for photo in photos]
-    say(f"drawing samples of {len(photos)} photos")
-    samples = list(draw_samples(photos, copies, options.seed, how=options.augmentation, say=say, check=check))
-    used = {s.source for s in samples}
-    if len(used) < FEWEST:
-        raise UnreadableInputError(
-            f"The landmarker sees a face in {len(used)} photos: at least {FEWEST} are needed"
-        )
-    shape = learn_shape_model(np.stack([s.points for s in samples if not s.changed]))
-    people = [photo.person for photo in photos]
-    folds = person_folds(people, min(FOLDS, len(set(people))), options.seed)
-    start, starts = learn_starts(samples, photos, folds)
-    say(f"cutting {len(samples)} samples")
-    training = make_training_set(samples, photos, shape, starts, folds, options.real_share)
-    training = in_one_convention(training, photos, samples)
-    stages = learn_experts(training, shape.mean, options.seed, say=say, check=check)
-    say("measuring the errors on people left out")
-    honest = _unseen(training, training.folds % 2 == 0, shape.mean, options.seed, check)
-    sigma = expert_sigma(honest)
-    parts = [honest]
-    if training.synthetic.any() and not training.synthetic.all():
-        say("and on the kind of photos left out")
-        parts.append(_unseen(training, training.synthetic, shape.mean, options.seed, check))
-    plain = [s for s in samples if not s.changed]
-    profiles = learn_profiles(plain, photos, scheme, shape)
-    provenance = {
-        "version": 1,
-        "photos": len(used),
-        "synthetic": sum(photos[i].synthetic for i in used),
-        "samples": len(samples),
-        "seed": options.seed,
-        **options.provenance,
-    }
-    model = AsmModel(scheme.name, shape, start, stages, sigma, learn_errors(parts), profiles, provenance)
-    unchanged = np.array([not s.changed for s in samples])
-    if not training.synthetic.all():
-        unchanged &= ~training.synthetic
-    report = AsmReport(
-        len(used),
-        int(provenance["synthetic"]),
-        len(samples),
-        _median_error(training.start, training.truth, unchanged, scheme.name),
-        _median_error(honest.found, training.truth, unchanged, scheme.name),
+    real = [photo for photo in photos if not photo.synthetic]
+    synthetic = [photo for photo in photos if photo.synthetic]
+    if synthetic:
+        drawn = learn_drawn(synthetic, options, say, check)
+    if not real:
+        assert drawn is not None
+        return drawn.model, _report(drawn, drawn.model)
+    one = learn_real(real, options, drawn, say, check)
+    model = one.model if drawn is None else join_kinds(one, drawn, options, say, check)
+    return model, _report(one, model)
+
+
+def join_kinds(
+    real: Kind, drawn: Kind, options: AsmOptions, say: Callable[[str], None], check: Callable[[], None]
+) -> AsmModel:
+    """Make one model of what was learnt of both kinds of photos.
+
+    How wary the experts for real photos must be of what they do not know is learnt on drawn ones too: that is the
+    nearest thing at hand to a photo of a kind never seen.
+    """
+    say("trying the experts on the other kind of photos")
+    order = np.random.default_rng(options.seed).permutation(len(drawn.samples))
+    chosen = np.sort(order[:_DRAWN_SAMPLES]).astype(np.int32)
+    there = _recut(real.model, drawn, chosen)
+    truth = in_real_convention(
+        (real.samples.start, real.samples.truth), (there.start, there.truth), drawn.cut.yaw[chosen]
     )
-    return model, report
+    found, novelty = apply_experts(real.model.stages, there, check)
+    share = _OTHER_KIND * float(real.unseen.weights.sum()) / len(chosen)
+    other = Unseen(there.start, found, truth, novelty, share * there.weights)
+    errors = learn_errors([real.unseen, held(other, real.model.shape, real.model.expert_sigma)])
+    kind = learn_kind(_first(real.model, real.samples, check), _first(real.model, there, check))
+    counted = drawn.model.provenance
+    told = provenance(
+        options,
+        int(real.model.provenance["photos"]) + int(counted["photos"]),
+        int(counted["photos"]),
+        len(real.samples) + len(drawn.samples),
+    )
+    return replace(real.model, errors=errors, drawn=drawn.model, kind=kind, provenance=told)
 
 
-def _unseen(
-    training: TrainingSet, half: BoolArray, mean: FloatArray, seed: int, check: Callable[[], None]
-) -> Unseen:
-    """See how experts of one half of the samples do on the other, and the other way round."""
-    found = np.zeros_like(training.start)
-    novelty = np.zeros(training.start.shape[:2])
-    for known in (half, ~half):
-        stages = learn_experts(training.only(known), mean, seed, check=check)
-        found[~known], novelty[~known] = apply_experts(stages, training.only(~known), check)
-    return Unseen(training.start, found, training.truth, novelty, training.weights)
+def _recut(model: AsmModel, drawn: Kind, chosen: IntArray) -> TrainingSet:
+    """Cut drawn samples to the canvas of the model for real photos."""
+    cut = drawn.cut
+    frame = canvas_frame(model.shape.mean)
+    canvases = np.zeros((len(chosen), SIDE, SIDE), dtype=np.uint8)
+    begin, truth = (np.zeros((len(chosen), *cut.truth.shape[1:])) for _ in range(2))
+    for k, i in enumerate(chosen.tolist()):
+        mesh = cut.meshes[i].astype(np.float64)
+        matrix = align(model.start.apply(mesh), frame)
+        canvases[k] = cv2.warpAffine(
+            cut.canvases[i], matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        begin[k] = transform(matrix, model.begin(mesh))
+        truth[k] = transform(matrix, cut.truth[i])
+    ones, views = np.ones(len(chosen)), np.zeros((len(chosen), 0))
+    return TrainingSet(canvases, begin, truth, ones, drawn.samples.folds[chosen], views)
 
 
-def _median_error(found: FloatArray, truth: FloatArray, chosen: Any, scheme: str) -> float:
+def _first(model: AsmModel, samples: TrainingSet, check: Callable[[], None]) -> Float32Array:
+    """Return the components of the descriptors where the search begins, (M, N, P)."""
+    found: list[Float32Array] = []
+    for canvas, start in zip(samples.canvases, samples.start, strict=True):
+        check()
+        found.append(model.stages[0].components(direction_maps(canvas), start)[0])
+    return np.stack(found)
+
+
+def _report(kind: Kind, model: AsmModel) -> AsmReport:
+    plain = ~kind.cut.changed
+    truth = kind.samples.truth
+    told = model.provenance
+    return AsmReport(
+        int(told["photos"]),
+        int(told["synthetic"]),
+        int(told["samples"]),
+        _median_error(kind.samples.start, truth, plain, model.scheme),
+        _median_error(kind.unseen.found, truth, plain, model.scheme),
+    )
+
+
+def _median_error(found: FloatArray, truth: FloatArray, chosen: BoolArray, scheme: str) -> float:
     right, left = eye_corners(scheme)
     eyes = np.linalg.norm(truth[:, left] - truth[:, right], axis=1)
     errors = 100 * np.linalg.norm(found - truth, axis=2).mean(axis=1) / eyes

@@ -23,7 +23,9 @@ from facestudio.synthesis.studio import studio_photo
 from facestudio.template.model import load_template
 from facestudio.training.asm.annotated import AnnotatedPhoto, read_annotated_folder
 from facestudio.training.asm.augment import Augmentation, place, spoil
-from facestudio.training.asm.train import AsmOptions, nearest_map, person_folds, train_asm
+from facestudio.training.asm.options import AsmOptions, person_folds
+from facestudio.training.asm.starts import nearest_map
+from facestudio.training.asm.train import train_asm
 from facestudio.values import Landmarks
 
 PHOTOS = 12
