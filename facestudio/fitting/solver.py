@@ -74,18 +74,27 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The most probable camera, identity (K,), expression (52,) and local modes (L, 3); identity's covariance."""
+    """The most probable camera, identity (K,), expression (52,) and local modes (L, 3), and how sure they are.
+
+    `identity_covariance` is (K, K), whatever the others are. `local_covariance` (3 S, 3 S) is that of `local_seen.T @
+    local`, row by row: of the S combinations of local modes that the points see, `local_seen` (L, S).
+    """
 
     camera: Camera
     identity: FloatArray
     expression: FloatArray
     local: FloatArray
     identity_covariance: FloatArray
+    local_covariance: FloatArray
+    local_seen: FloatArray
     residual_px: float
     iterations: int
 
     def __post_init__(self) -> None:
-        for name in ("identity", "expression", "local", "identity_covariance"):
+        for name in (
+            *("identity", "expression", "local"),
+            *("identity_covariance", "local_covariance", "local_seen"),
+        ):
             object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
 
@@ -170,6 +179,12 @@ class _Weight:
             return np.zeros(0)
         return cho_solve(self._small, self._factor.T @ (residual * self._root))
 
+    def common_covariance(self) -> FloatArray:
+        """Return the conditional covariance of the factors' coefficients, (R, R)."""
+        if self._small is None:
+            return np.zeros((0, 0))
+        return np.asarray(cho_solve(self._small, np.eye(self._factor.shape[1])), dtype=np.float64)
+
 
 @dataclass(frozen=True, eq=False)
 class _Guess:
@@ -252,14 +267,14 @@ class _Problem:
         pull = self._precision @ away
         return _Normal(hessian, right + pull, cost + float(away @ pull))
 
-    def local(self, guess: _Guess, *, steady: bool) -> FloatArray:
-        """Return the most probable local modes (L, 3) for a guess of everything else."""
+    def local(self, guess: _Guess, *, steady: bool) -> tuple[FloatArray, FloatArray]:
+        """Return the most probable local modes (L, 3) for a guess of everything else, and what is seen's covariance."""
         pixels, _ = project(guess.camera, guess.points)
         residual = (self._evidence.pixels - pixels).reshape(-1)
-        common = (self._weight if steady else self._weight_at(guess)).common(residual)[
-            self._evidence.factor.shape[1] :
-        ]
-        return _local_components(self._model)[1] @ common.reshape(-1, 3)
+        weight = self._weight if steady else self._weight_at(guess)
+        shared = self._evidence.factor.shape[1]
+        common = weight.common(residual)[shared:].reshape(-1, 3)
+        return _local_components(self._model)[1] @ common, weight.common_covariance()[shared:, shared:]
 
     def residual_px(self, guess: _Guess, local: FloatArray) -> float:
         """Return the root mean square distance between located and fitted points, pixels."""
@@ -342,13 +357,15 @@ def fit_map(
     known = np.concatenate([~problem.pose_and_identity, np.zeros(len(guess.expression), dtype=np.bool_)])
     inverse = np.linalg.inv(normal.hessian + np.diag(np.where(known, 1e12, 1e-9)))
     covariance = np.asarray(inverse[_POSE:end, _POSE:end], dtype=np.float64)
-    local = problem.local(guess, steady=steady)
+    local, local_covariance = problem.local(guess, steady=steady)
     return Fit(
         guess.camera,
         guess.identity,
         guess.expression,
         local,
         covariance,
+        local_covariance,
+        _local_components(model)[1],
         problem.residual_px(guess, local),
         steps,
     )

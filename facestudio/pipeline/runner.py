@@ -228,6 +228,7 @@ def _head(request: Request, located: Located, shape: Shape, heads: tuple[Similar
         retrieval_method=RETRIEVAL_METHOD,
         shape_method=shape.method,
         database=request.database,
+        uncertainty_mm=shape.uncertainty_mm,
     )
 
 

@@ -29,6 +29,7 @@ from facestudio.fitting.residual import (
 )
 from facestudio.fitting.solver import Evidence, Fit, Prior, fit_map
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
+from facestudio.fitting.uncertainty import after_pinning, population_uncertainty, vertex_uncertainty
 from facestudio.geometry.camera import back_project, to_camera_space
 from facestudio.retrieval.sparse_shape import similar_heads, weighted_coefficients
 from facestudio.template.expressions import expression_deltas_for
@@ -65,6 +66,7 @@ _UNKNOWN_EXPRESSION_SIGMA = 0.25
 _NO_TONGUE = 1e-3
 # Both start at a converged fit, from which a correction or a nearer prior is a short way; they are what a drag costs.
 _CORRECTION_STEPS, _FINAL_STEPS = 2, 4
+_FULL_STEPS = 12
 _DIAGONAL_35MM = 43.27  # of a 35 mm picture, mm
 
 
@@ -79,13 +81,18 @@ class Located:
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """What stage shape found: camera, neutral vertices (V, 3) mm, expression (52,), its shapes (52, V, 3) mm."""
+    """What stage shape found.
+
+    Camera, neutral vertices (V, 3) mm, expression (52,), its shapes (52, V, 3) mm, and how far each vertex may be off,
+    (V,) mm.
+    """
 
     camera: Camera
     vertices: FloatArray
     expression: FloatArray
     expression_deltas: Float32Array
     method: str
+    uncertainty_mm: Float32Array
 
 
 def photo_camera(photo: Photo, focal_px: float | None) -> Camera:
@@ -126,6 +133,7 @@ class ShapeProblem:
         self._camera = photo_camera(photo, focal_px)
         self._start: Fit | None = None
         self._deltas: Float32Array | None = None
+        self._uncertainty: Float32Array | None = None
         face = located.face
         expression = np.zeros(len(template.expression_names)) if face is None else face.expression
         sigma = np.full(len(expression), _UNKNOWN_EXPRESSION_SIGMA if face is None else _EXPRESSION_SIGMA)
@@ -219,15 +227,19 @@ class ShapeProblem:
 
         `live` is for the moment: the expression shapes are those of the first fit's head, which saves their time.
         """
-        if method == "mean-head":
+        if method == "mean":
             return self._mean_head(fit)
         statistical = weighted_coefficients(self._database, heads)
-        if method == "exact-tps":
+        if method == "paper":
             return self._exact_tps(landmarks, fit, heads, statistical)
         centre = self._centre + SHRINKAGE * (statistical - self._centre)
-        prior = self._prior_around(centre, self._prior)
         model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
-        fit = _improved(fit, model, evidence, prior, _FINAL_STEPS, check)
+        if method == "map":
+            prior = replace(self._prior, identity=centre, precision=self._spread)
+            fit = _improved(fit, model, evidence, prior, _FULL_STEPS, check, steady=False)
+        else:
+            prior = self._prior_around(centre, self._prior)
+            fit = _improved(fit, model, evidence, prior, _FINAL_STEPS, check)
         check()
         vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
         target = self._targets(landmarks, fit, heads)
@@ -241,7 +253,10 @@ class ShapeProblem:
         closed = close_lips(self._template, displaced, self._database.mean_head(), landmarks.moved)
         neutral = seat_eyeballs(self._template, closed)
         deltas = self._first_deltas(check) if live else expression_deltas_for(self._template, neutral)
-        moved = Shape(fit.camera, neutral, fit.expression, deltas, "map-tps")
+        if self._uncertainty is None or not live:
+            self._uncertainty = vertex_uncertainty(self._database, self._local, fit)
+        unsure = after_pinning(self._uncertainty, spline.matrix, landmarks.moved)
+        moved = Shape(fit.camera, neutral, fit.expression, deltas, method, unsure)
         return self._met(moved, target, spline, landmarks.moved)
 
     def _first_deltas(self, check: Callable[[], None]) -> Float32Array:
@@ -271,7 +286,7 @@ class ShapeProblem:
     def _mean_head(self, fit: Fit) -> Shape:
         head = self._database.mean_head()
         deltas = expression_deltas_for(self._template, head)
-        return Shape(fit.camera, head, fit.expression, deltas, "mean-head")
+        return Shape(fit.camera, head, fit.expression, deltas, "mean", population_uncertainty(self._database))
 
     def _exact_tps(
         self, landmarks: Landmarks, fit: Fit, heads: tuple[SimilarHead, ...], statistical: FloatArray
@@ -286,7 +301,10 @@ class ShapeProblem:
         spline = residual_spline(self._template, np.ones(68), every)
         vertices = apply_residual(self._template, spline, self._database.shape(statistical), target - posed)
         deltas = expression_deltas_for(self._template, vertices)
-        return self._met(Shape(camera, vertices, fit.expression, deltas, "exact-tps"), target, spline, every)
+        shape = Shape(
+            camera, vertices, fit.expression, deltas, "paper", population_uncertainty(self._database)
+        )
+        return self._met(shape, target, spline, every)
 
     def _met(self, shape: Shape, target: FloatArray, spline: ResidualSpline, pinned: BoolArray) -> Shape:
         """Bring pinned landmarks to their targets exactly: a head moves by expression shapes of its own."""
@@ -306,6 +324,8 @@ def _improved(
     prior: Prior,
     iterations: int,
     check: Callable[[], None],
+    *,
+    steady: bool = True,
 ) -> Fit:
     """Go on from a fit with other evidence or another prior."""
     return fit_map(
@@ -316,6 +336,6 @@ def _improved(
         identity=fit.identity,
         expression=fit.expression,
         iterations=iterations,
-        steady=True,
+        steady=steady,
         check=check,
     )

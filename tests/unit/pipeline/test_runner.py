@@ -39,7 +39,7 @@ def test_the_result_is_whole_and_says_how_it_came(outcome):
     assert head.texture.size == 512
     assert head.landmark_method == "combined"
     assert head.retrieval_method == "sparse-shape"
-    assert head.shape_method == "map-tps"
+    assert head.shape_method == "default"
     assert len(head.similar_heads) == 10
     assert set(head.timings_ms) == {stage.value for stage in Stage}
     np.testing.assert_allclose(head.landmarks_3d, template.ibug68.points(head.vertices), atol=1e-9)
@@ -141,11 +141,11 @@ def test_a_drag_there_and_back_leaves_no_trace(runner, outcome, shot):
     np.testing.assert_allclose(back.vertices, outcome.head.vertices, atol=0.2)
 
 
-@pytest.mark.parametrize("method", ["mean-head", "exact-tps"])
+@pytest.mark.parametrize("method", ["mean", "paper"])
 def test_other_methods_name_themselves(runner, shot, method):
     head = runner.run(Request(shot.photo, method=method, texture_size=0)).head
     assert head.shape_method == method
-    if method == "mean-head":
+    if method == "mean":
         np.testing.assert_allclose(head.vertices, load_database().mean_head())
     else:
         pixels, _ = project(head.camera, head.landmarks_3d_posed)
