@@ -23,7 +23,21 @@ from facestudio.geometry.camera import project, rotation_matrix, to_camera_space
 from facestudio.values import BoolArray, Camera, FloatArray, read_only
 
 _POSE = 7  # unknowns before identity: rotation, translation, focal length
+_DEPTH = 5  # of them, the shift along the line of sight
 _LOCAL_VARIANCE = 0.99  # of what the points see of the local modes; the rest is too small to tell
+
+
+@dataclass(frozen=True)
+class MetricScale:
+    """How large the picture shows a millimetre at a depth of the head: something there has a known size.
+
+    `pixels_per_mm` at `depth_mm` beyond the head's origin along the line of sight, and the standard deviation of its
+    logarithm, `sigma`.
+    """
+
+    pixels_per_mm: float
+    depth_mm: float
+    sigma: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +57,8 @@ class Prior:
     focal_px, focal_sigma
         The most probable focal length (the start's if not given) and the standard deviation of its logarithm; 0 if
         the lens is known.
+    scale
+        How large the picture shows a millimetre, if something of known size was seen.
     """
 
     identity: FloatArray
@@ -51,6 +67,7 @@ class Prior:
     expression_sigma: FloatArray
     focal_px: float | None = None
     focal_sigma: float = 0.0
+    scale: MetricScale | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,6 +253,7 @@ class _Problem:
         )
         self._precision[_POSE:end, _POSE:end] = prior.precision
         self._centre = np.concatenate([np.zeros(_POSE), prior.identity, prior.expression])
+        self._scale = prior.scale
         self.pose_and_identity = np.ones(_POSE + len(prior.identity), dtype=np.bool_)
         self.pose_and_identity[_POSE - 1] = prior.focal_sigma > 0
 
@@ -258,6 +276,7 @@ class _Problem:
         pixels, _ = project(guess.camera, guess.points)
         jacobian = _jacobian(guess.camera, guess.points, self._model)
         residual = (self._evidence.pixels - pixels).reshape(-1)
+        fresh = hessian is None
         if hessian is None:
             hessian, right, cost = self._weight.normal(jacobian, residual)
             hessian = hessian + self._precision
@@ -265,7 +284,17 @@ class _Problem:
             right, cost = self._weight.gradient(jacobian, residual)
         away = self._centre - guess.unknowns(self._focal)
         pull = self._precision @ away
-        return _Normal(hessian, right + pull, cost + float(away @ pull))
+        right, cost = right + pull, cost + float(away @ pull)
+        if self._scale is not None:
+            # log(fx / depth) by the shift along the line of sight; the lens leaves it as it is (see `_moved`).
+            depth = float(guess.camera.translation_mm[2]) + self._scale.depth_mm
+            off = np.log(self._scale.pixels_per_mm * depth / guess.camera.fx) / self._scale.sigma
+            slope = -1 / (depth * self._scale.sigma)
+            right[_DEPTH] += slope * off
+            cost += float(off**2)
+            if fresh:
+                hessian[_DEPTH, _DEPTH] += slope**2
+        return _Normal(hessian, right, cost)
 
     def local(self, guess: _Guess, *, steady: bool) -> tuple[FloatArray, FloatArray]:
         """Return the most probable local modes (L, 3) for a guess of everything else, and what is seen's covariance."""

@@ -6,9 +6,11 @@ import numpy as np
 
 from facestudio.database.model import HeadDatabase
 from facestudio.fitting.solver import Fit
-from facestudio.values import Float32Array, FloatArray
+from facestudio.values import BoolArray, Float32Array, FloatArray
 
-_IN_PICTURE = 2 / 3  # of three directions, those that the photo shows: a point set by hand leaves its depth open
+_IN_PICTURE = (
+    2 / 3
+)  # of three directions, those that the photo shows: a point set by hand leaves its depth open
 
 
 def vertex_uncertainty(database: HeadDatabase, local: FloatArray, fit: Fit) -> Float32Array:
@@ -50,7 +52,7 @@ def population_uncertainty(database: HeadDatabase) -> Float32Array:
     return np.sqrt(np.einsum("k,kvc->v", variance, basis**2)).astype(np.float32)
 
 
-def after_pinning(uncertainty: Float32Array, spline: FloatArray, pinned: FloatArray) -> Float32Array:
+def after_pinning(uncertainty: Float32Array, spline: FloatArray, pinned: BoolArray) -> Float32Array:
     """Return the uncertainty where points were set by hand: around them what the picture shows is sure.
 
     Parameters

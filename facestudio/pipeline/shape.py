@@ -13,13 +13,16 @@ from facestudio.fitting.evidence import (
     corrected_mesh,
     landmark_evidence,
     mesh_evidence,
+    mixed,
     pixels_per_mm,
     with_sliding_jaw,
 )
+from facestudio.fitting.irises import iris_scale
 from facestudio.fitting.noise import PointNoise, mesh_noise
 from facestudio.fitting.observed_prior import carried_over, with_observation
 from facestudio.fitting.observer import Observation, load_observer
 from facestudio.fitting.pose import initial_pose
+from facestudio.fitting.refiner import load_refiner
 from facestudio.fitting.residual import (
     ResidualSpline,
     apply_residual,
@@ -48,8 +51,14 @@ from facestudio.values import (
     read_only,
 )
 
+DIAGONAL_35MM = 43.27
+"""Of a 35 mm picture, mm."""
+
 DEFAULT_FOCAL_35MM = 50.0
-"""Focal length assumed for a photo without EXIF, 35 mm equivalent."""
+"""The most probable focal length of a photo without EXIF, 35 mm equivalent."""
+
+FOCAL_SIGMA = 0.35
+"""How far the lens of such a photo may be from it: standard deviation of the logarithm. The fit seeks it."""
 
 PRIOR_VARIANCE = 1.3
 """The database's spread is taken this much wider: real heads vary more than the heads drawn."""
@@ -64,10 +73,10 @@ measured best on held-out photos (docs/shape.md)."""
 _EXPRESSION_SIGMA = 0.15
 _UNKNOWN_EXPRESSION_SIGMA = 0.25
 _NO_TONGUE = 1e-3
+_IRISES = [468, 473]  # their centres in mesh478
 # Both start at a converged fit, from which a correction or a nearer prior is a short way; they are what a drag costs.
 _CORRECTION_STEPS, _FINAL_STEPS = 2, 4
 _FULL_STEPS = 12
-_DIAGONAL_35MM = 43.27  # of a 35 mm picture, mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +105,14 @@ class Shape:
 
 
 def photo_camera(photo: Photo, focal_px: float | None) -> Camera:
-    """Return the photo's camera without pose: focal length given, from EXIF, or the stated default."""
+    """Return the photo's camera without pose: focal length given, from EXIF, or the one to start from."""
     width, height = photo.size
     source: FocalSource = "given"
     focal = focal_px
     if focal is None:
         focal, source = photo.focal_px, "exif"
     if focal is None:
-        focal, source = float(np.hypot(width, height)) / _DIAGONAL_35MM * DEFAULT_FOCAL_35MM, "default"
+        focal, source = float(np.hypot(width, height)) / DIAGONAL_35MM * DEFAULT_FOCAL_35MM, "estimated"
     centre = (width - 1) / 2, (height - 1) / 2
     return Camera(focal, focal, *centre, np.eye(3), np.zeros(3), (width, height), source)
 
@@ -143,7 +152,16 @@ class ShapeProblem:
         variance = np.maximum(database.coefficients.var(axis=0) * PRIOR_VARIANCE, 1e-4)
         self._spread = np.diag(1 / variance)
         self._observed = None if face is None else _observed(photo, face, database)
-        self._prior = self._prior_around(self._centre, Prior(self._centre, self._spread, expression, sigma))
+        self._refined = None
+        if face is not None and noise is None and self._trust > 0:
+            self._refined = load_refiner().refine(photo.pixels, face.mesh.points)
+        lens = FOCAL_SIGMA if self._camera.focal_source == "estimated" else 0.0
+        everyone = Prior(self._centre, self._spread, expression, sigma, self._camera.fx, lens)
+        self._prior = self._prior_around(self._centre, everyone)
+
+    @property
+    def _trust(self) -> float:
+        return 0.0 if self._observed is None else self._observed.trust
 
     def _prior_around(self, centre: FloatArray, prior: Prior) -> Prior:
         """Return the prior of heads around a centre, and of what was observed of this one's identity."""
@@ -163,7 +181,11 @@ class ShapeProblem:
             return model, landmark_evidence(landmarks, pixels_per_mm(camera))
         mesh = corrected_mesh(face.mesh.points, located, landmarks)
         noise = self._noise or mesh_noise().scaled(POINT_CAUTION)
-        return self._mesh_model, mesh_evidence(mesh, noise, camera, face.expression)
+        seen = mesh_evidence(mesh, noise, camera, face.expression)
+        if self._refined is not None:
+            refined = corrected_mesh(self._refined, located, landmarks)
+            seen = mixed(seen, mesh_evidence(refined, load_refiner().noise, camera), self._trust)
+        return self._mesh_model, seen
 
     def first_fit(self, check: Callable[[], None]) -> Fit:
         """Fit to the points as located, with the prior of the whole database (kept)."""
@@ -172,8 +194,13 @@ class ShapeProblem:
             if face is None:
                 model, pixels = self._landmark_model, self._located.landmarks.points
             else:
-                model, pixels = self._mesh_model, face.mesh.points
+                model = self._mesh_model
+                pixels = face.mesh.points if self._refined is None else self._refined
             camera = initial_pose(model.points(self._prior.identity), pixels, self._camera)
+            if face is not None:
+                eyes = self._mesh_model.points(self._prior.identity)[_IRISES]
+                scale = iris_scale(face.mesh.points, face.expression, eyes, camera)
+                self._prior = replace(self._prior, scale=scale)
             base = self._located.located or self._located.landmarks
             identity, expression = self._prior.identity, self._prior.expression
             # A second round lets the jaw slide on the fitted head; the mesh has no sliding points.

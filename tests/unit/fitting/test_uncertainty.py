@@ -15,7 +15,14 @@ from facestudio.values import Camera
 def _fit(database: HeadDatabase, template: Template, sigma: float) -> Fit:
     model, _ = sparse_models(database, template)
     camera = Camera(
-        900.0, 900.0, 256.0, 256.0, np.diag([1.0, -1.0, -1.0]), np.array([0.0, 0.0, 600.0]), (512, 512), "given"
+        900.0,
+        900.0,
+        256.0,
+        256.0,
+        np.diag([1.0, -1.0, -1.0]),
+        np.array([0.0, 0.0, 600.0]),
+        (512, 512),
+        "given",
     )
     identity = database.coefficients.mean(axis=0)
     prior = Prior(identity, np.diag(1 / database.coefficients.var(axis=0)), np.zeros(52), np.full(52, 0.1))
@@ -30,8 +37,10 @@ def test_points_make_a_head_surer_than_the_population() -> None:
     before = population_uncertainty(database)
     sharp = vertex_uncertainty(database, local, _fit(database, template, 0.2))
     vague = vertex_uncertainty(database, local, _fit(database, template, 20.0))
-    assert sharp.shape == (len(template.vertices),) and sharp.dtype == np.float32
-    assert np.isfinite(sharp).all() and (sharp > 0).all()
+    assert sharp.shape == (len(template.vertices),)
+    assert sharp.dtype == np.float32
+    assert np.isfinite(sharp).all()
+    assert (sharp > 0).all()
     assert (sharp <= vague + 1e-4).all()
     face = np.unique(template.mesh478.vertex_ids)
     assert sharp[face].mean() < 0.6 * vague[face].mean()

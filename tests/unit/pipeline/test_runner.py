@@ -169,8 +169,8 @@ def test_focal_length_is_told(runner, shot):
     assert head.camera.fx == 1234.0
     assert head.camera.focal_source == "given"
     outcome = runner.run(Request(shot.photo, texture_size=0))
-    assert outcome.head.camera.focal_source == "default"
-    assert any("50 mm" in note for note in outcome.notes)
+    assert outcome.head.camera.focal_source == "estimated"
+    assert any("mm (35 mm equivalent) was estimated" in note for note in outcome.notes)
     exif = Photo(shot.photo.pixels, focal_px=900.0)
     assert runner.run(Request(exif, texture_size=0)).head.camera.focal_source == "exif"
 
