@@ -3,6 +3,7 @@
 from typing import Any
 
 from facestudio.cli.evaluate import (
+    depth,
     landmarks,
     reconstruction,
     registration,
@@ -21,5 +22,14 @@ def add_parser(commands: Any) -> None:
         description="Measure how good the heads are, and how fast they come.",
     )
     own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (reconstruction, representation, registration, landmarks, texture, synthesis, speed):
+    for command in (
+        reconstruction,
+        depth,
+        representation,
+        registration,
+        landmarks,
+        texture,
+        synthesis,
+        speed,
+    ):
         command.add_parser(own)
