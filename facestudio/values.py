@@ -328,6 +328,9 @@ class Head:
         (68,) int32: the template vertex nearest to each landmark.
     texture
         None while only the geometry is there.
+    uncertainty_mm
+        (V,) float32 mm: how far each vertex of the neutral head may be off (root of the expected squared distance
+        from its true place); None if it is not known.
     """
 
     template_version: str
@@ -346,9 +349,12 @@ class Head:
     database: str
     texture: Texture | None = None
     timings_ms: dict[str, float] = field(default_factory=dict[str, float])
+    uncertainty_mm: Float32Array | None = None
 
     def __post_init__(self) -> None:
         v = len(self.vertices)
+        if self.uncertainty_mm is not None:
+            _freeze(self, uncertainty_mm=(np.float32, (v,)))
         _freeze(
             self,
             vertices=(np.float64, (v, 3)),

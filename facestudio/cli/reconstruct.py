@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from facestudio.values import Landmarks
 
 # As in facestudio.pipeline.request, which is too heavy to import for the help.
-METHODS = ("map-tps", "exact-tps", "mean-head")
+METHODS = ("default", "map", "paper", "mean")
 
 SCALPS = ("photo", "stubble", "bald")
 TEXTURE_METHODS = ("fused", "paste")

@@ -120,15 +120,15 @@ def _errors_on_one_thread(case: _Case, database: HeadDatabase, template: Templat
     pixels, _ = project(case.camera, template.mesh478.points(case.posed))
     true = replace(case.face, mesh=replace(case.face.mesh, points=pixels))
     return {
-        "mean-head": scan_to_mesh(template, database.mean_head(), case.neutral),
-        "exact-tps": solve(case.face, "exact-tps"),
-        "map-tps": solve(case.face, "map-tps"),
-        "map-tps, true points": solve(true, "map-tps", exact=True),
+        "mean": scan_to_mesh(template, database.mean_head(), case.neutral),
+        "paper": solve(case.face, "paper"),
+        "default": solve(case.face, "default"),
+        "default, true points": solve(true, "default", exact=True),
     }
 
 
 def _summary(collected: dict[str, list[float]]) -> tuple[MethodResult, ...]:
-    base = statistics.fmean(collected["mean-head"]) if collected else float("nan")
+    base = statistics.fmean(collected["mean"]) if collected else float("nan")
     return tuple(
         MethodResult(method, statistics.median(e), statistics.fmean(e), statistics.fmean(e) / base)
         for method, e in collected.items()

@@ -42,6 +42,22 @@ def mesh_evidence(
     return Evidence(mesh - turned.bias * scale, turned.sigma * scale, turned.factor * scale)
 
 
+def mixed(first: Evidence, second: Evidence, share: float) -> Evidence:
+    """Return evidence between two about the same points: so far towards the second, and no surer than either.
+
+    Parameters
+    ----------
+    share
+        0..1: that of the second.
+    """
+    if share >= 1:
+        return second
+    pixels = (1 - share) * first.pixels + share * second.pixels
+    sigma = np.sqrt((1 - share) * first.sigma**2 + share * second.sigma**2)
+    factor = np.concatenate([np.sqrt(1 - share) * first.factor, np.sqrt(share) * second.factor], axis=1)
+    return Evidence(pixels, sigma, factor)
+
+
 def landmark_evidence(landmarks: Landmarks, scale: float) -> Evidence:
     """Return ibug68 landmarks as evidence of their own.
 

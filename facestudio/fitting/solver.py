@@ -23,7 +23,21 @@ from facestudio.geometry.camera import project, rotation_matrix, to_camera_space
 from facestudio.values import BoolArray, Camera, FloatArray, read_only
 
 _POSE = 7  # unknowns before identity: rotation, translation, focal length
+_DEPTH = 5  # of them, the shift along the line of sight
 _LOCAL_VARIANCE = 0.99  # of what the points see of the local modes; the rest is too small to tell
+
+
+@dataclass(frozen=True)
+class MetricScale:
+    """How large the picture shows a millimetre at a depth of the head: something there has a known size.
+
+    `pixels_per_mm` at `depth_mm` beyond the head's origin along the line of sight, and the standard deviation of its
+    logarithm, `sigma`.
+    """
+
+    pixels_per_mm: float
+    depth_mm: float
+    sigma: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +57,8 @@ class Prior:
     focal_px, focal_sigma
         The most probable focal length (the start's if not given) and the standard deviation of its logarithm; 0 if
         the lens is known.
+    scale
+        How large the picture shows a millimetre, if something of known size was seen.
     """
 
     identity: FloatArray
@@ -51,6 +67,7 @@ class Prior:
     expression_sigma: FloatArray
     focal_px: float | None = None
     focal_sigma: float = 0.0
+    scale: MetricScale | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,18 +91,27 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The most probable camera, identity (K,), expression (52,) and local modes (L, 3); identity's covariance."""
+    """The most probable camera, identity (K,), expression (52,) and local modes (L, 3), and how sure they are.
+
+    `identity_covariance` is (K, K), whatever the others are. `local_covariance` (3 S, 3 S) is that of `local_seen.T @
+    local`, row by row: of the S combinations of local modes that the points see, `local_seen` (L, S).
+    """
 
     camera: Camera
     identity: FloatArray
     expression: FloatArray
     local: FloatArray
     identity_covariance: FloatArray
+    local_covariance: FloatArray
+    local_seen: FloatArray
     residual_px: float
     iterations: int
 
     def __post_init__(self) -> None:
-        for name in ("identity", "expression", "local", "identity_covariance"):
+        for name in (
+            *("identity", "expression", "local"),
+            *("identity_covariance", "local_covariance", "local_seen"),
+        ):
             object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
 
@@ -170,6 +196,12 @@ class _Weight:
             return np.zeros(0)
         return cho_solve(self._small, self._factor.T @ (residual * self._root))
 
+    def common_covariance(self) -> FloatArray:
+        """Return the conditional covariance of the factors' coefficients, (R, R)."""
+        if self._small is None:
+            return np.zeros((0, 0))
+        return np.asarray(cho_solve(self._small, np.eye(self._factor.shape[1])), dtype=np.float64)
+
 
 @dataclass(frozen=True, eq=False)
 class _Guess:
@@ -221,6 +253,7 @@ class _Problem:
         )
         self._precision[_POSE:end, _POSE:end] = prior.precision
         self._centre = np.concatenate([np.zeros(_POSE), prior.identity, prior.expression])
+        self._scale = prior.scale
         self.pose_and_identity = np.ones(_POSE + len(prior.identity), dtype=np.bool_)
         self.pose_and_identity[_POSE - 1] = prior.focal_sigma > 0
 
@@ -243,6 +276,7 @@ class _Problem:
         pixels, _ = project(guess.camera, guess.points)
         jacobian = _jacobian(guess.camera, guess.points, self._model)
         residual = (self._evidence.pixels - pixels).reshape(-1)
+        fresh = hessian is None
         if hessian is None:
             hessian, right, cost = self._weight.normal(jacobian, residual)
             hessian = hessian + self._precision
@@ -250,16 +284,26 @@ class _Problem:
             right, cost = self._weight.gradient(jacobian, residual)
         away = self._centre - guess.unknowns(self._focal)
         pull = self._precision @ away
-        return _Normal(hessian, right + pull, cost + float(away @ pull))
+        right, cost = right + pull, cost + float(away @ pull)
+        if self._scale is not None:
+            # log(fx / depth) by the shift along the line of sight; the lens leaves it as it is (see `_moved`).
+            depth = float(guess.camera.translation_mm[2]) + self._scale.depth_mm
+            off = np.log(self._scale.pixels_per_mm * depth / guess.camera.fx) / self._scale.sigma
+            slope = -1 / (depth * self._scale.sigma)
+            right[_DEPTH] += slope * off
+            cost += float(off**2)
+            if fresh:
+                hessian[_DEPTH, _DEPTH] += slope**2
+        return _Normal(hessian, right, cost)
 
-    def local(self, guess: _Guess, *, steady: bool) -> FloatArray:
-        """Return the most probable local modes (L, 3) for a guess of everything else."""
+    def local(self, guess: _Guess, *, steady: bool) -> tuple[FloatArray, FloatArray]:
+        """Return the most probable local modes (L, 3) for a guess of everything else, and what is seen's covariance."""
         pixels, _ = project(guess.camera, guess.points)
         residual = (self._evidence.pixels - pixels).reshape(-1)
-        common = (self._weight if steady else self._weight_at(guess)).common(residual)[
-            self._evidence.factor.shape[1] :
-        ]
-        return _local_components(self._model)[1] @ common.reshape(-1, 3)
+        weight = self._weight if steady else self._weight_at(guess)
+        shared = self._evidence.factor.shape[1]
+        common = weight.common(residual)[shared:].reshape(-1, 3)
+        return _local_components(self._model)[1] @ common, weight.common_covariance()[shared:, shared:]
 
     def residual_px(self, guess: _Guess, local: FloatArray) -> float:
         """Return the root mean square distance between located and fitted points, pixels."""
@@ -342,13 +386,15 @@ def fit_map(
     known = np.concatenate([~problem.pose_and_identity, np.zeros(len(guess.expression), dtype=np.bool_)])
     inverse = np.linalg.inv(normal.hessian + np.diag(np.where(known, 1e12, 1e-9)))
     covariance = np.asarray(inverse[_POSE:end, _POSE:end], dtype=np.float64)
-    local = problem.local(guess, steady=steady)
+    local, local_covariance = problem.local(guess, steady=steady)
     return Fit(
         guess.camera,
         guess.identity,
         guess.expression,
         local,
         covariance,
+        local_covariance,
+        _local_components(model)[1],
         problem.residual_px(guess, local),
         steps,
     )

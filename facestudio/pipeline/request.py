@@ -12,7 +12,7 @@ from facestudio.texture.strokes import Stroke
 from facestudio.values import DetectedFace, Head, Landmarks, Photo
 
 TEXTURE_SIZES = (512, 1024, 2048, 4096)
-METHODS = ("map-tps", "mean-head", "exact-tps")
+METHODS = ("default", "map", "paper", "mean")
 SCALPS = SCALP_MODES
 
 
@@ -78,7 +78,8 @@ class Request:
     texture_size
         512, 1024, 2048 or 4096; 0 leaves the texture out (while a point is dragged).
     method
-        map-tps (the default), exact-tps (the paper's recipe) or mean-head (the baseline).
+        default; map (a fit to the points alone), paper (the paper's recipe) or mean (the mean head, the
+        baseline).
     focal_px
         Focal length in pixels if the person knows it.
     scalp
@@ -101,7 +102,7 @@ class Request:
     excluded_heads: frozenset[str] = frozenset()
     head_weights: tuple[tuple[str, float], ...] = ()
     texture_size: int = 2048
-    method: str = "map-tps"
+    method: str = "default"
     focal_px: float | None = None
     scalp: ScalpMode = "photo"
     albedo: bool = False

@@ -14,7 +14,7 @@ from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.pipeline.chosen_heads import with_chosen_weights
 from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, CancelToken, Event, Outcome, Request, Stage
-from facestudio.pipeline.shape import Located, Shape, ShapeProblem
+from facestudio.pipeline.shape import DIAGONAL_35MM, Located, Shape, ShapeProblem
 from facestudio.retrieval.similar_heads import METHOD as RETRIEVAL_METHOD
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
@@ -243,6 +243,7 @@ def _head(request: Request, located: Located, shape: Shape, heads: tuple[Similar
         retrieval_method=RETRIEVAL_METHOD,
         shape_method=shape.method,
         database=request.database,
+        uncertainty_mm=shape.uncertainty_mm,
     )
 
 
@@ -275,6 +276,10 @@ def _notes(request: Request, faces: tuple[DetectedFace, ...], head: Head) -> tup
     notes: list[str] = []
     if len(faces) > 1 and request.landmarks is None:
         notes.append(f"{len(faces)} faces found; number {request.face} was used (1 is the largest)")
-    if head.camera.focal_source == "default":
-        notes.append("The photo does not say its focal length; a 50 mm lens (35 mm equivalent) was assumed")
+    if head.camera.focal_source == "estimated":
+        width, height = request.photo.size
+        lens = head.camera.fx / float(np.hypot(width, height)) * DIAGONAL_35MM
+        notes.append(
+            f"The photo does not say its focal length; {lens:.0f} mm (35 mm equivalent) was estimated from the face"
+        )
     return tuple(notes)

@@ -13,13 +13,16 @@ from facestudio.fitting.evidence import (
     corrected_mesh,
     landmark_evidence,
     mesh_evidence,
+    mixed,
     pixels_per_mm,
     with_sliding_jaw,
 )
+from facestudio.fitting.irises import iris_scale
 from facestudio.fitting.noise import PointNoise, mesh_noise
 from facestudio.fitting.observed_prior import carried_over, with_observation
 from facestudio.fitting.observer import Observation, load_observer
 from facestudio.fitting.pose import initial_pose
+from facestudio.fitting.refiner import load_refiner
 from facestudio.fitting.residual import (
     ResidualSpline,
     apply_residual,
@@ -29,6 +32,7 @@ from facestudio.fitting.residual import (
 )
 from facestudio.fitting.solver import Evidence, Fit, Prior, fit_map
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
+from facestudio.fitting.uncertainty import after_pinning, population_uncertainty, vertex_uncertainty
 from facestudio.geometry.camera import back_project, to_camera_space
 from facestudio.retrieval.gallery import face_gallery
 from facestudio.retrieval.similar_heads import similar_heads, weighted_coefficients
@@ -48,8 +52,14 @@ from facestudio.values import (
     read_only,
 )
 
+DIAGONAL_35MM = 43.27
+"""Of a 35 mm picture, mm."""
+
 DEFAULT_FOCAL_35MM = 50.0
-"""Focal length assumed for a photo without EXIF, 35 mm equivalent."""
+"""The most probable focal length of a photo without EXIF, 35 mm equivalent."""
+
+FOCAL_SIGMA = 0.35
+"""How far the lens of such a photo may be from it: standard deviation of the logarithm. The fit seeks it."""
 
 PRIOR_VARIANCE = 1.3
 """The database's spread is taken this much wider: real heads vary more than the heads drawn."""
@@ -64,9 +74,10 @@ measured best on held-out photos (docs/shape.md)."""
 _EXPRESSION_SIGMA = 0.15
 _UNKNOWN_EXPRESSION_SIGMA = 0.25
 _NO_TONGUE = 1e-3
+_IRISES = [468, 473]  # their centres in mesh478
 # Both start at a converged fit, from which a correction or a nearer prior is a short way; they are what a drag costs.
 _CORRECTION_STEPS, _FINAL_STEPS = 2, 4
-_DIAGONAL_35MM = 43.27  # of a 35 mm picture, mm
+_FULL_STEPS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,24 +91,29 @@ class Located:
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """What stage shape found: camera, neutral vertices (V, 3) mm, expression (52,), its shapes (52, V, 3) mm."""
+    """What stage shape found.
+
+    Camera, neutral vertices (V, 3) mm, expression (52,), its shapes (52, V, 3) mm, and how far each vertex may be off,
+    (V,) mm.
+    """
 
     camera: Camera
     vertices: FloatArray
     expression: FloatArray
     expression_deltas: Float32Array
     method: str
+    uncertainty_mm: Float32Array
 
 
 def photo_camera(photo: Photo, focal_px: float | None) -> Camera:
-    """Return the photo's camera without pose: focal length given, from EXIF, or the stated default."""
+    """Return the photo's camera without pose: focal length given, from EXIF, or the one to start from."""
     width, height = photo.size
     source: FocalSource = "given"
     focal = focal_px
     if focal is None:
         focal, source = photo.focal_px, "exif"
     if focal is None:
-        focal, source = float(np.hypot(width, height)) / _DIAGONAL_35MM * DEFAULT_FOCAL_35MM, "default"
+        focal, source = float(np.hypot(width, height)) / DIAGONAL_35MM * DEFAULT_FOCAL_35MM, "estimated"
     centre = (width - 1) / 2, (height - 1) / 2
     return Camera(focal, focal, *centre, np.eye(3), np.zeros(3), (width, height), source)
 
@@ -128,6 +144,7 @@ class ShapeProblem:
         self._camera = photo_camera(photo, focal_px)
         self._start: Fit | None = None
         self._deltas: Float32Array | None = None
+        self._uncertainty: Float32Array | None = None
         face = located.face
         expression = np.zeros(len(template.expression_names)) if face is None else face.expression
         sigma = np.full(len(expression), _UNKNOWN_EXPRESSION_SIGMA if face is None else _EXPRESSION_SIGMA)
@@ -137,7 +154,16 @@ class ShapeProblem:
         variance = np.maximum(database.coefficients.var(axis=0) * PRIOR_VARIANCE, 1e-4)
         self._spread = np.diag(1 / variance)
         self._observed = _observed(photo, face, database) if face is not None and observing else None
-        self._prior = self._prior_around(self._centre, Prior(self._centre, self._spread, expression, sigma))
+        self._refined = None
+        if face is not None and noise is None and self._trust > 0:
+            self._refined = load_refiner().refine(photo.pixels, face.mesh.points)
+        lens = FOCAL_SIGMA if self._camera.focal_source == "estimated" else 0.0
+        everyone = Prior(self._centre, self._spread, expression, sigma, self._camera.fx, lens)
+        self._prior = self._prior_around(self._centre, everyone)
+
+    @property
+    def _trust(self) -> float:
+        return 0.0 if self._observed is None else self._observed.trust
 
     def _prior_around(self, centre: FloatArray, prior: Prior) -> Prior:
         """Return the prior of heads around a centre, and of what was observed of this one's identity."""
@@ -157,7 +183,11 @@ class ShapeProblem:
             return model, landmark_evidence(landmarks, pixels_per_mm(camera))
         mesh = corrected_mesh(face.mesh.points, located, landmarks)
         noise = self._noise or mesh_noise().scaled(POINT_CAUTION)
-        return self._mesh_model, mesh_evidence(mesh, noise, camera, face.expression)
+        seen = mesh_evidence(mesh, noise, camera, face.expression)
+        if self._refined is not None:
+            refined = corrected_mesh(self._refined, located, landmarks)
+            seen = mixed(seen, mesh_evidence(refined, load_refiner().noise, camera), self._trust)
+        return self._mesh_model, seen
 
     def first_fit(self, check: Callable[[], None]) -> Fit:
         """Fit to the points as located, with the prior of the whole database (kept)."""
@@ -166,8 +196,13 @@ class ShapeProblem:
             if face is None:
                 model, pixels = self._landmark_model, self._located.landmarks.points
             else:
-                model, pixels = self._mesh_model, face.mesh.points
+                model = self._mesh_model
+                pixels = face.mesh.points if self._refined is None else self._refined
             camera = initial_pose(model.points(self._prior.identity), pixels, self._camera)
+            if face is not None:
+                eyes = self._mesh_model.points(self._prior.identity)[_IRISES]
+                scale = iris_scale(face.mesh.points, face.expression, eyes, camera)
+                self._prior = replace(self._prior, scale=scale)
             base = self._located.located or self._located.landmarks
             identity, expression = self._prior.identity, self._prior.expression
             # A second round lets the jaw slide on the fitted head; the mesh has no sliding points.
@@ -221,15 +256,19 @@ class ShapeProblem:
 
         `live` is for the moment: the expression shapes are those of the first fit's head, which saves their time.
         """
-        if method == "mean-head":
+        if method == "mean":
             return self._mean_head(fit)
         statistical = weighted_coefficients(self._database, heads)
-        if method == "exact-tps":
+        if method == "paper":
             return self._exact_tps(landmarks, fit, heads, statistical)
         centre = self._centre + SHRINKAGE * (statistical - self._centre)
-        prior = self._prior_around(centre, self._prior)
         model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
-        fit = _improved(fit, model, evidence, prior, _FINAL_STEPS, check)
+        if method == "map":
+            prior = replace(self._prior, identity=centre, precision=self._spread)
+            fit = _improved(fit, model, evidence, prior, _FULL_STEPS, check, steady=False)
+        else:
+            prior = self._prior_around(centre, self._prior)
+            fit = _improved(fit, model, evidence, prior, _FINAL_STEPS, check)
         check()
         vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
         target = self._targets(landmarks, fit, heads)
@@ -243,7 +282,10 @@ class ShapeProblem:
         closed = close_lips(self._template, displaced, self._database.mean_head(), landmarks.moved)
         neutral = seat_eyeballs(self._template, closed)
         deltas = self._first_deltas(check) if live else expression_deltas_for(self._template, neutral)
-        moved = Shape(fit.camera, neutral, fit.expression, deltas, "map-tps")
+        if self._uncertainty is None or not live:
+            self._uncertainty = vertex_uncertainty(self._database, self._local, fit)
+        unsure = after_pinning(self._uncertainty, spline.matrix, landmarks.moved)
+        moved = Shape(fit.camera, neutral, fit.expression, deltas, method, unsure)
         return self._met(moved, target, spline, landmarks.moved)
 
     def _first_deltas(self, check: Callable[[], None]) -> Float32Array:
@@ -273,7 +315,7 @@ class ShapeProblem:
     def _mean_head(self, fit: Fit) -> Shape:
         head = self._database.mean_head()
         deltas = expression_deltas_for(self._template, head)
-        return Shape(fit.camera, head, fit.expression, deltas, "mean-head")
+        return Shape(fit.camera, head, fit.expression, deltas, "mean", population_uncertainty(self._database))
 
     def _exact_tps(
         self, landmarks: Landmarks, fit: Fit, heads: tuple[SimilarHead, ...], statistical: FloatArray
@@ -288,7 +330,10 @@ class ShapeProblem:
         spline = residual_spline(self._template, np.ones(68), every)
         vertices = apply_residual(self._template, spline, self._database.shape(statistical), target - posed)
         deltas = expression_deltas_for(self._template, vertices)
-        return self._met(Shape(camera, vertices, fit.expression, deltas, "exact-tps"), target, spline, every)
+        shape = Shape(
+            camera, vertices, fit.expression, deltas, "paper", population_uncertainty(self._database)
+        )
+        return self._met(shape, target, spline, every)
 
     def _met(self, shape: Shape, target: FloatArray, spline: ResidualSpline, pinned: BoolArray) -> Shape:
         """Bring pinned landmarks to their targets exactly: a head moves by expression shapes of its own."""
@@ -308,6 +353,8 @@ def _improved(
     prior: Prior,
     iterations: int,
     check: Callable[[], None],
+    *,
+    steady: bool = True,
 ) -> Fit:
     """Go on from a fit with other evidence or another prior."""
     return fit_map(
@@ -318,6 +365,6 @@ def _improved(
         identity=fit.identity,
         expression=fit.expression,
         iterations=iterations,
-        steady=True,
+        steady=steady,
         check=check,
     )

@@ -16,12 +16,12 @@ def test_reconstruction_compares_every_method_with_the_mean_head(capsys: pytest.
     report = json.loads(out)
     assert report["heads"] + report["missed"] == 2
     rows = {row["method"]: row for row in report["results"]}
-    assert {"mean-head", "exact-tps", "map-tps"} <= set(rows)
-    assert rows["mean-head"]["ratio"] == 1
+    assert {"mean", "paper", "default"} <= set(rows)
+    assert rows["mean"]["ratio"] == 1
     assert all(
-        row["ratio"] == pytest.approx(row["mean_mm"] / rows["mean-head"]["mean_mm"]) for row in rows.values()
+        row["ratio"] == pytest.approx(row["mean_mm"] / rows["mean"]["mean_mm"]) for row in rows.values()
     )
-    assert 0 < rows["map-tps"]["mean_mm"] < rows["mean-head"]["mean_mm"] < 10
+    assert 0 < rows["default"]["mean_mm"] < rows["mean"]["mean_mm"] < 10
     assert err.count("mm") == 2  # a line for each head
 
 

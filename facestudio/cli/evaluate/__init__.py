@@ -3,6 +3,7 @@
 from typing import Any
 
 from facestudio.cli.evaluate import (
+    depth,
     landmarks,
     recognition,
     reconstruction,
@@ -25,6 +26,7 @@ def add_parser(commands: Any) -> None:
     own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in (
         reconstruction,
+        depth,
         representation,
         registration,
         landmarks,

@@ -56,6 +56,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
         console.result(f"{row.method:<22} {row.median_mm:7.3f} {row.mean_mm:7.3f}  {row.ratio:.0%}")
     for kind, (count, results) in report.groups.items():
         ratio = {row.method: row.ratio for row in results}
-        console.result(f"{kind:<22} {count:4d} photos, map-tps {ratio['map-tps']:.0%} of the mean head's")
+        console.result(f"{kind:<22} {count:4d} photos, default {ratio['default']:.0%} of the mean head's")
     console.document(report.as_dict())
     return 0

@@ -33,7 +33,7 @@ def head():
         similar_heads=(SimilarHead("a-01", 0.9, 0.7), SimilarHead("b-02", 0.8, 0.3)),
         landmark_method="mesh478",
         retrieval_method="encoder",
-        shape_method="map-tps",
+        shape_method="default",
         database="studio",
         texture=Texture(pixels, Coverage(np.ones((64, 64), dtype=np.uint8), 0.5, 0.2, 0.3)),
         timings_ms={"landmarks": 12.3456, "texture": 400.0},

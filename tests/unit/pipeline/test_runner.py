@@ -40,7 +40,7 @@ def test_the_result_is_whole_and_says_how_it_came(outcome):
     assert head.texture.size == 512
     assert head.landmark_method == "combined"
     assert head.retrieval_method == "face-shape"
-    assert head.shape_method == "map-tps"
+    assert head.shape_method == "default"
     assert len(head.similar_heads) == 10
     assert set(head.timings_ms) == {stage.value for stage in Stage}
     np.testing.assert_allclose(head.landmarks_3d, template.ibug68.points(head.vertices), atol=1e-9)
@@ -142,11 +142,11 @@ def test_a_drag_there_and_back_leaves_no_trace(runner, outcome, shot):
     np.testing.assert_allclose(back.vertices, outcome.head.vertices, atol=0.2)
 
 
-@pytest.mark.parametrize("method", ["mean-head", "exact-tps"])
+@pytest.mark.parametrize("method", ["mean", "paper"])
 def test_other_methods_name_themselves(runner, shot, method):
     head = runner.run(Request(shot.photo, method=method, texture_size=0)).head
     assert head.shape_method == method
-    if method == "mean-head":
+    if method == "mean":
         np.testing.assert_allclose(head.vertices, load_database().mean_head())
     else:
         pixels, _ = project(head.camera, head.landmarks_3d_posed)
@@ -170,8 +170,8 @@ def test_focal_length_is_told(runner, shot):
     assert head.camera.fx == 1234.0
     assert head.camera.focal_source == "given"
     outcome = runner.run(Request(shot.photo, texture_size=0))
-    assert outcome.head.camera.focal_source == "default"
-    assert any("50 mm" in note for note in outcome.notes)
+    assert outcome.head.camera.focal_source == "estimated"
+    assert any("mm (35 mm equivalent) was estimated" in note for note in outcome.notes)
     exif = Photo(shot.photo.pixels, focal_px=900.0)
     assert runner.run(Request(exif, texture_size=0)).head.camera.focal_source == "exif"
 

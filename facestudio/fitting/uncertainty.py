@@ -1,0 +1,71 @@
+"""How far each vertex may be off: the fit's covariance carried to the head."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from facestudio.database.model import HeadDatabase
+from facestudio.fitting.solver import Fit
+from facestudio.values import BoolArray, Float32Array, FloatArray
+
+_IN_PICTURE = (
+    2 / 3
+)  # of three directions, those that the photo shows: a point set by hand leaves its depth open
+
+
+def vertex_uncertainty(database: HeadDatabase, local: FloatArray, fit: Fit) -> Float32Array:
+    """Return how far the vertices of a fitted neutral head may be off.
+
+    Parameters
+    ----------
+    database
+        In whose coefficients the identity is.
+    local
+        (L, V) local deformation modes, mm per standard deviation.
+    fit
+        The fit.
+
+    Returns
+    -------
+    numpy.ndarray
+        (V,) float32 mm: the root of the expected squared distance from the true place (the trace of the vertex's
+        covariance).
+    """
+    basis = database.basis.reshape(len(database.basis), -1).astype(np.float32, copy=False)
+    root = np.linalg.cholesky(fit.identity_covariance + 1e-9 * np.eye(len(fit.identity))).astype(np.float32)
+    moved = root.T @ basis
+    variance = np.einsum("kv,kv->v", moved, moved).reshape(-1, 3).sum(axis=1)
+    # Local modes that the points do not see keep their prior variance, one along each axis.
+    seen = (fit.local_seen.T @ local).astype(np.float32)
+    variance += 3 * ((local**2).sum(axis=0) - (seen**2).sum(axis=0)).clip(0).astype(np.float32)
+    by_axis = fit.local_covariance.reshape(len(seen), 3, len(seen), 3)
+    together = np.einsum("iaja->ij", by_axis).astype(np.float32)
+    variance += np.einsum("iv,iv->v", seen, together @ seen)
+    return np.sqrt(np.maximum(variance, 0)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def population_uncertainty(database: HeadDatabase) -> Float32Array:
+    """Return how far the vertices of the database's heads lie from their mean, (V,) float32 mm (root mean square)."""
+    variance = database.coefficients.var(axis=0).astype(np.float32)
+    basis = database.basis.astype(np.float32)
+    return np.sqrt(np.einsum("k,kvc->v", variance, basis**2)).astype(np.float32)
+
+
+def after_pinning(uncertainty: Float32Array, spline: FloatArray, pinned: BoolArray) -> Float32Array:
+    """Return the uncertainty where points were set by hand: around them what the picture shows is sure.
+
+    Parameters
+    ----------
+    uncertainty
+        (V,) mm.
+    spline
+        (V, 68): how far each landmark carries each vertex along.
+    pinned
+        (68,) bool.
+    """
+    if not pinned.any():
+        return uncertainty
+    held = np.clip(spline[:, pinned].sum(axis=1), 0, 1)
+    left = 1 - _IN_PICTURE * (1 - (1 - held) ** 2)
+    return (uncertainty * np.sqrt(left)).astype(np.float32)
