@@ -19,7 +19,7 @@ from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.landmarks.schemes import to_ibug68
 from facestudio.photo import load_photo
-from facestudio.pipeline.shape import Located, ShapeProblem
+from facestudio.pipeline.shape import Located, ShapeProblem, retrieval_method
 from facestudio.synthesis.studio import studio_photo
 from facestudio.synthesis.truth import Truth, read_truth
 from facestudio.template.model import Template, load_template
@@ -113,7 +113,7 @@ def _errors_on_one_thread(case: _Case, database: HeadDatabase, template: Templat
         located = Located(seen, landmarks, landmarks)
         focal = case.camera.fx if exact else case.focal_px
         problem = ShapeProblem(case.photo, located, database, template, focal, noise)
-        fit, heads = problem.retrieve(landmarks, frozenset(), lambda: None)
+        fit, heads = problem.retrieve(landmarks, frozenset(), lambda: None, retrieval_method(method))
         shape = problem.solve(landmarks, fit, heads, method, lambda: None)
         return scan_to_mesh(template, shape.vertices, case.neutral)
 

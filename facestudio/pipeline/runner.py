@@ -14,8 +14,7 @@ from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.pipeline.chosen_heads import with_chosen_weights
 from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, CancelToken, Event, Outcome, Request, Stage
-from facestudio.pipeline.shape import DIAGONAL_35MM, Located, Shape, ShapeProblem
-from facestudio.retrieval.similar_heads import METHOD as RETRIEVAL_METHOD
+from facestudio.pipeline.shape import DIAGONAL_35MM, Located, Shape, ShapeProblem, retrieval_method
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
 from facestudio.template.sliders import adjusted
@@ -121,8 +120,10 @@ class Runner:
         sought = (located.located if live else None) or located.landmarks
         fit, heads = stage(
             Stage.RETRIEVAL,
-            (base, _Identity(sought), request.excluded_heads),
-            lambda: problem.retrieve(sought, request.excluded_heads, token.check),
+            (base, _Identity(sought), request.excluded_heads, retrieval_method(request.method)),
+            lambda: problem.retrieve(
+                sought, request.excluded_heads, token.check, retrieval_method(request.method)
+            ),
         )
         heads = with_chosen_weights(heads, request.head_weights, database)
         shape = stage(
@@ -240,7 +241,7 @@ def _head(request: Request, located: Located, shape: Shape, heads: tuple[Similar
         landmark_vertices=template.ibug68.nearest_vertices(),
         similar_heads=heads,
         landmark_method=landmarks.method,
-        retrieval_method=RETRIEVAL_METHOD,
+        retrieval_method=retrieval_method(request.method),
         shape_method=shape.method,
         database=request.database,
         uncertainty_mm=shape.uncertainty_mm,

@@ -35,6 +35,9 @@ from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_model
 from facestudio.fitting.uncertainty import after_pinning, population_uncertainty, vertex_uncertainty
 from facestudio.geometry.camera import back_project, to_camera_space
 from facestudio.retrieval.gallery import face_gallery
+from facestudio.retrieval.look_alikes import METHOD as PAPER_CNN
+from facestudio.retrieval.look_alikes import look_alikes
+from facestudio.retrieval.similar_heads import METHOD as FACE_SHAPE
 from facestudio.retrieval.similar_heads import similar_heads, weighted_coefficients
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import Template
@@ -78,6 +81,11 @@ _IRISES = [468, 473]  # their centres in mesh478
 # Both start at a converged fit, from which a correction or a nearer prior is a short way; they are what a drag costs.
 _CORRECTION_STEPS, _FINAL_STEPS = 2, 4
 _FULL_STEPS = 12
+
+
+def retrieval_method(method: str) -> str:
+    """Return how a method of reconstruction finds its similar heads: the paper's by the paper's network."""
+    return PAPER_CNN if method == "paper" else FACE_SHAPE
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +145,8 @@ class ShapeProblem:
         noise: PointNoise | None = None,
         observing: bool = True,
     ) -> None:
-        self._located, self._database, self._template = located, database, template
+        self._photo, self._located = photo, located
+        self._database, self._template = database, template
         self._noise = noise
         self._local = load_shape_model().local.astype(np.float64)
         self._mesh_model, self._landmark_model = sparse_models(database, template)
@@ -226,13 +235,19 @@ class ShapeProblem:
         return self._start
 
     def retrieve(
-        self, landmarks: Landmarks, excluded: frozenset[str], check: Callable[[], None]
+        self,
+        landmarks: Landmarks,
+        excluded: frozenset[str],
+        check: Callable[[], None],
+        method: str = FACE_SHAPE,
     ) -> tuple[Fit, tuple[SimilarHead, ...]]:
-        """Fit to the landmarks and find the database heads that come nearest to the face."""
+        """Fit to the landmarks and find the database heads that come nearest to the face, or look most like it."""
         fit = self.first_fit(check)
         if landmarks is not (self._located.located or self._located.landmarks):
             model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
             fit = _improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check)
+        if method == PAPER_CNN:
+            return fit, look_alikes(self._database, self._photo.pixels, landmarks.points, excluded=excluded)
         face = self._mesh_model.points(fit.identity, local=fit.local)
         gallery = face_gallery(self._database, self._template)
         return fit, similar_heads(self._database, gallery, face, excluded=excluded)

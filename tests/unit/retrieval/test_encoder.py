@@ -21,8 +21,8 @@ from facestudio.retrieval.embeddings import (
 from facestudio.retrieval.encoder import load_encoder, open_encoder
 
 
-def test_eyes_and_mouth_lie_where_the_projections_have_them(rng):
-    landmarks = rng.uniform(100, 300, (68, 2))
+def test_eyes_and_mouth_lie_where_the_projections_have_them():
+    landmarks = np.random.default_rng(1).uniform(100, 300, (68, 2))
     landmarks[[36, 39, 42, 45]] = [[150, 160], [190, 166], [230, 172], [270, 178]]
     landmarks[[48, 54]] = [[160, 260], [230, 270]]
     eyes, mouth = alignment_points(landmarks)
