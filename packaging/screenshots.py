@@ -206,7 +206,8 @@ def write_docs(files: list[Path], folder: Path) -> None:
         tiles = [Image.open(shot).convert("RGB") for shot in shots]
         height = round(width * tiles[0].height / tiles[0].width)
         rows = -(-len(tiles) // columns)
-        sheet = Image.new("RGB", (columns * width, rows * height))
+        ground = tiles[0].getpixel((0, tiles[0].height - 1))
+        sheet = Image.new("RGB", (columns * width, rows * height), ground)
         for number, tile in enumerate(tiles):
             small = tile.resize((width, height), Image.Resampling.LANCZOS)
             sheet.paste(small, (number % columns * width, number // columns * height))

@@ -6,7 +6,7 @@ import math
 import tempfile
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ FORMAT, VERSION = "facestudio-project", 1
 _JSON, _PHOTO = "project.json", "photo.png"
 _MOST_JSON, _MOST_PHOTO, _MOST_MEMBERS = 4 << 20, 1 << 30, 64
 _POINTS = 68
+_MOST_VARIANTS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,8 @@ class Project:
         52 weights 0..1 chosen for the head, or None for what the photo shows.
     adjustments, unused
         As in Request.
+    variants
+        (name, what was decided otherwise), by name: projects of the same photo without variants of their own.
     """
 
     photo: Photo
@@ -57,6 +60,7 @@ class Project:
     expression: tuple[float, ...] | None = None
     adjustments: Adjustments = ()
     unused: tuple[Stroke, ...] = ()
+    variants: tuple[tuple[str, "Project"], ...] = ()
 
     def request(self, *, texture_size: int = 2048, method: str = METHODS[0]) -> Request:
         """Return what to reconstruct; points that nobody moved are left to the pipeline."""
@@ -219,6 +223,13 @@ def _to_json(project: Project) -> dict[str, Any]:
             "path": None if photo.path is None else str(photo.path),
             "focal_px": photo.focal_px,
         },
+        **_decisions_to_json(project),
+        "variants": {name: _decisions_to_json(variant) for name, variant in project.variants},
+    }
+
+
+def _decisions_to_json(project: Project) -> dict[str, Any]:
+    return {
         "face": project.face,
         "landmarks": _points_to_json(project.landmarks),
         "located": _points_to_json(project.located),
@@ -236,6 +247,14 @@ def _to_json(project: Project) -> dict[str, Any]:
 
 
 def _from_json(document: dict[str, Any], photo: Photo) -> Project:
+    variants = cast("dict[str, Any]", document.get("variants") or {})
+    if len(variants) > _MOST_VARIANTS:
+        raise ValueError("variants")
+    kept = [(_text(name), _decisions_from_json(variants[name], photo)) for name in sorted(variants)]
+    return replace(_decisions_from_json(document, photo), variants=tuple(kept))
+
+
+def _decisions_from_json(document: dict[str, Any], photo: Photo) -> Project:
     weights = cast("dict[str, Any]", document.get("head_weights") or {})
     adjustments = cast("dict[str, Any]", document.get("adjustments") or {})
     expression = document.get("expression")

@@ -14,7 +14,7 @@ from facestudio.app.editor.picture import array_of
 from facestudio.app.panels import heads_panel
 from facestudio.app.panels.camera_panel import equivalent_mm
 from facestudio.app.panels.expression_panel import PRESETS, moving, weights_of
-from facestudio.app.viewer.uncertainty import colours_of, shares, uncertainty_picture
+from facestudio.app.viewer.uncertainty import STOPS, colours_of, shares, uncertainty_picture
 from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.pipeline.request import Stage
 from facestudio.template.model import load_template
@@ -303,7 +303,7 @@ def test_uncertainty_is_shown_where_it_is_known(
     qtbot.waitUntil(lambda: window.viewer.view is not None, timeout=20_000)
     assert not window.actions_["uncertainty"].isVisible()  # this runner does not tell
     count = len(window.session.head.vertices)
-    doubt = np.linspace(0.2, 4.0, count).astype(np.float32)
+    doubt = np.linspace(1.0, 9.0, count).astype(np.float32)
     for module in ("figure", "head_view"):
         monkeypatch.setattr(f"facestudio.app.viewer.{module}.uncertainty_of", lambda head: doubt)
     window.session.rebuild()
@@ -322,9 +322,10 @@ def test_uncertainty_is_shown_where_it_is_known(
 
 def test_uncertainty_has_a_colour_everywhere() -> None:
     count = len(load_template().vertices)
-    for value in (0.1, 1.0, 9.0):
+    low, high = STOPS[0][0], STOPS[-1][0]
+    for value in (0.1, 3.0, 20.0):
         picture = uncertainty_picture(np.full(count, value, dtype=np.float32))
-        colour = colours_of(np.array([min(max(value, 0.5), 5.0)]))[0]
+        colour = colours_of(np.array([min(max(value, low), high)]))[0]
         drawn = picture[picture.any(axis=2)].astype(int)
         assert len(drawn) > 0.6 * picture[..., 0].size
         assert np.abs(drawn - colour).max() <= 6

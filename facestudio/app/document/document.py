@@ -33,6 +33,8 @@ class EditState:
         nothing of them.
     unused
         Strokes over the photo where the texture may not use it.
+    variants
+        (name, state) that the person kept, by name; those have no variants of their own.
     database
         The head database that similar heads come from.
     adjustments
@@ -49,6 +51,7 @@ class EditState:
     adjustments: tuple[tuple[str, float], ...] = ()
     database: str = DEFAULT_DATABASE
     unused: tuple[Stroke, ...] = ()
+    variants: tuple[tuple[str, "EditState"], ...] = ()
 
     @property
     def edited(self) -> bool:
@@ -217,11 +220,38 @@ class Document(QObject):
         """Go to another state in one undo step."""
         self._push(state, text)
 
+    def keep_variant(self, name: str) -> None:
+        """Keep all that is decided now under a name; one of that name is replaced."""
+        kept = {**dict(self.state.variants), name: replace(self.state, variants=())}
+        self.change(
+            replace(self.state, variants=tuple(sorted(kept.items(), key=lambda pair: pair[0]))),
+            f"Keep variant {name}",
+        )
+
+    def use_variant(self, name: str) -> None:
+        """Go back to what was decided for a variant."""
+        variant = dict(self.state.variants)[name]
+        self.change(replace(variant, variants=self.state.variants), f"Use variant {name}")
+
+    def delete_variant(self, name: str) -> None:
+        """Forget a variant; the head stays as it is."""
+        left = tuple(pair for pair in self.state.variants if pair[0] != name)
+        self.change(replace(self.state, variants=left), f"Delete variant {name}")
+
+    def is_variant(self, name: str) -> bool:
+        """Whether what is decided now is that variant."""
+        variant = dict(self.state.variants).get(name)
+        state = self.state
+        return variant is not None and variant.builds_like(state) and variant.expression == state.expression
+
     def choose_face(self, number: int) -> None:
         """Work on another of the photo's faces."""
         if number != self.state.face and 1 <= number <= len(self.faces):
             self.select(frozenset())
-            self._push(EditState(face=number, database=self.state.database), f"Choose face {number}")
+            self._push(
+                EditState(face=number, database=self.state.database, variants=self.state.variants),
+                f"Choose face {number}",
+            )
 
     def reset(self, points: frozenset[int] | None = None) -> None:
         """Put points back where they were located: all of them, or those given."""
@@ -263,7 +293,8 @@ class Document(QObject):
         before, self.state = self.state, state
         self._tell(before)
         # A gesture that ends or is given up has shown its own states: what is built is not known to fit.
-        if not state.builds_like(before) or state.expression == before.expression:
+        same_build = state.builds_like(before)
+        if not same_build or (state.expression == before.expression and state.variants == before.variants):
             self.changed.emit()
 
     def _tell(self, before: EditState) -> None:

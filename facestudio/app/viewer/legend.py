@@ -43,11 +43,11 @@ class CoverageLegend(QWidget):
             return
         low, high = LIMITS_MM
         words = (
-            f"within {low:.0f} mm of the true head",
-            f"within {low:.0f} to {high:.0f} mm",
-            f"{high:.0f} mm or farther",
+            f"off by less than {low:.0f} mm",
+            f"by {low:.0f} to {high:.0f} mm",
+            f"by {high:.0f} mm or more",
         )
-        colours = colours_of(np.array([low / 2, (low + high) / 2, 2 * high]))
+        colours = colours_of(np.array([0.7 * low, (low + high) / 2, 1.5 * high]))
         self._show(
             "Uncertainty",
             [

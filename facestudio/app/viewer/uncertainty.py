@@ -8,14 +8,14 @@ from facestudio.values import ByteArray, Float32Array, FloatArray, Head, read_on
 
 SIZE = 512
 STOPS: tuple[tuple[float, tuple[int, int, int]], ...] = (
-    (0.5, (46, 160, 110)),
-    (1.0, (150, 190, 80)),
-    (2.0, (235, 190, 70)),
-    (3.5, (230, 120, 60)),
-    (5.0, (190, 50, 60)),
+    (1.5, (46, 160, 110)),
+    (2.5, (150, 190, 80)),
+    (3.5, (235, 190, 70)),
+    (5.5, (230, 120, 60)),
+    (8.0, (190, 50, 60)),
 )
 """Colours (sRGB) at millimetres; between them they are mixed."""
-LIMITS_MM = (1.0, 2.0)
+LIMITS_MM = (3.0, 5.0)
 """The legend counts the skin that is surer than the first, between both, and beyond."""
 _STEPS = 48
 

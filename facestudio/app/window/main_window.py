@@ -40,6 +40,7 @@ from facestudio.app.window.opening import Opened, Opener, can_take
 from facestudio.app.window.outputs import Outputs
 from facestudio.app.window.projects import Projects, state_of
 from facestudio.app.window.status import BuildStatus
+from facestudio.app.window.variants import VariantsMenu
 from facestudio.app.window.welcome import WelcomePage, sample_photos
 from facestudio.app.window.wiring import connect_actions, update_actions
 from facestudio.app.worker.maker import RunnerLike
@@ -92,6 +93,7 @@ class MainWindow(QMainWindow):
         self.panels = Docks(self)
         self.docks = self.panels.all
         self.points_panel, self.head_panel = self.panels.points, self.panels.head
+        self.variants = VariantsMenu(self.document, self)
         self.menus = Menus(
             self,
             self.actions_,
@@ -99,6 +101,7 @@ class MainWindow(QMainWindow):
             sample_photos,
             self.open_path,
             self._forget_recent,
+            self.variants,
         )
         for dock in self.docks:
             self.menus.panels.addAction(dock.toggleViewAction())

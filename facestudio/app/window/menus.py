@@ -29,7 +29,7 @@ _FILE = (
 _EDIT = (
     *("undo", "redo", "", "select_all", "select_part", ""),
     *("reset_points", "reset_part", "reset_all", "", "whole_part", "soft", "mirror", ""),
-    *("brush", "brush_clear", "", "rebuild", "cancel"),
+    *("brush", "brush_clear", "", "variants", "", "rebuild", "cancel"),
 )
 _VIEW = (
     *("fit_face", "fit_photo", "zoom_in", "zoom_out", "", "points", "mesh", ""),
@@ -71,6 +71,7 @@ class Menus:
         samples: Callable[[], list[Path]],
         open_path: Callable[[Path], None],
         clear_recent: Callable[[], None],
+        variants: QMenu,
     ) -> None:
         self._actions, self._open = actions, open_path
         self._recent, self._clear = recent, clear_recent
@@ -89,6 +90,7 @@ class Menus:
             "samples": samples_menu,
             "panels": self.panels,
             "theme": theme_menu,
+            "variants": variants,
         }
         for title, names in (
             ("&File", _FILE),

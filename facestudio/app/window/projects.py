@@ -26,8 +26,10 @@ _AUTOSAVE_MS = 5_000
 
 def state_of(project: Project | None) -> EditState | None:
     """Return the state of a document that a project tells."""
-    if project is None:
-        return None
+    return None if project is None else _decided(project)
+
+
+def _decided(project: Project) -> EditState:
     return EditState(
         face=project.face,
         landmarks=project.landmarks,
@@ -39,6 +41,24 @@ def state_of(project: Project | None) -> EditState | None:
         adjustments=project.adjustments,
         database=project.database,
         unused=project.unused,
+        variants=tuple((name, _decided(variant)) for name, variant in project.variants),
+    )
+
+
+def _project_of(photo: Photo, state: EditState) -> Project:
+    return Project(
+        photo,
+        face=state.face,
+        landmarks=state.landmarks,
+        located=state.located,
+        excluded=state.excluded,
+        head_weights=state.head_weights,
+        focal_px=state.focal_px,
+        expression=state.expression,
+        adjustments=state.adjustments,
+        database=state.database,
+        unused=state.unused,
+        variants=tuple((name, _project_of(photo, variant)) for name, variant in state.variants),
     )
 
 
@@ -113,19 +133,7 @@ class Projects(QObject):
         photo, state = self._window.document.photo, self._window.document.state
         if photo is None:
             return None
-        return Project(
-            photo,
-            face=state.face,
-            landmarks=state.landmarks,
-            located=state.located,
-            excluded=state.excluded,
-            head_weights=state.head_weights,
-            focal_px=state.focal_px,
-            expression=state.expression,
-            adjustments=state.adjustments,
-            database=state.database,
-            unused=state.unused,
-        )
+        return _project_of(photo, state)
 
     def opened(self, opened: Opened | None) -> None:
         """Take note of what the window shows now."""

@@ -201,6 +201,9 @@ def test_a_photo_of_too_many_pixels(file: Path) -> None:
         {"unused": [{"points": [[1, 2]], "radius": 0, "erase": False}]},
         {"unused": [{"points": [[1, 2]], "radius": 2, "erase": 1}]},
         {"unused": 7},
+        {"variants": [1]},
+        {"variants": {"a": {"face": 0, "database": "studio"}}},
+        {"variants": {"a": None}},
     ],
 )
 def test_nonsense_is_refused(file: Path, change: dict[str, Any]) -> None:
