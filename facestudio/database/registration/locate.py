@@ -25,6 +25,7 @@ _SURE, _VERY_SURE = 0.75, 0.92
 _SKIN_POINTS = 468
 _ZOOMS = (1.0, 2.0)
 _FEWEST_VIEWS = 2
+_LOOKS = 3  # how many of the detector's finds the landmarker is shown
 _BACKGROUND = (96, 100, 106)
 
 
@@ -115,26 +116,36 @@ def _picture(renderer: OffscreenRenderer, camera: Camera, coloured: bool) -> Pho
 def _front(
     renderer: OffscreenRenderer, scan: Scan, scaled: FloatArray, check: Callable[[], None]
 ) -> FloatArray:
-    """Return the rotation that shows the detector a face, upright; it may be tilted as much as it likes."""
-    best, surest = np.eye(3), 0.0
+    """Return the rotation that shows a face upright; it may be tilted as much as it likes."""
+    found: list[tuple[float, FloatArray]] = []
     for zoom in _ZOOMS:
         for facing in _facings():
             check()
             renderer.set_mesh(_mesh(scaled @ facing.T, scan))
             photo = _picture(renderer, _camera(_SEARCH_PX, zoom), scan.colours is not None)
             for face in next(search_faces(photo)):
-                if face.box.score > surest:
-                    surest = face.box.score
-                    right, left = face.keypoints[:2]
-                    tilt = float(np.arctan2(left[1] - right[1], left[0] - right[0]))
-                    best = rotation_matrix((0, 0, tilt)) @ facing
-            if surest > _VERY_SURE:
-                return best
+                right, left = face.keypoints[:2]
+                tilt = float(np.arctan2(left[1] - right[1], left[0] - right[0]))
+                found.append((face.box.score, rotation_matrix((0, 0, tilt)) @ facing))
+        surest = max((score for score, _ in found), default=0.0)
         if surest > _SURE:
-            return best
-    if surest <= 0.0:
+            break
+    if not found:
         raise NoFaceError(f"{scan.name}: no face was found on it from any side")
-    return best
+    found.sort(key=lambda one: -one[0])
+    if found[0][0] > _VERY_SURE or len(found) == 1:
+        return found[0][1]
+    # A head seen from below can look like a face to the detector: the landmarker decides.
+    return max(
+        (rotation for _, rotation in found[:_LOOKS]), key=lambda r: _presence(renderer, scan, scaled @ r.T)
+    )
+
+
+def _presence(renderer: OffscreenRenderer, scan: Scan, upright: FloatArray) -> float:
+    """Return how sure the landmarker is of a face seen from the front, 0..1."""
+    renderer.set_mesh(_mesh(upright, scan))
+    photo = _picture(renderer, _camera(_LOOK_PX, 1.0), scan.colours is not None)
+    return max((face.presence for face in locate_faces(photo, min_presence=0.0)), default=0.0)
 
 
 def _look(
