@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from facestudio.fitting.fit_values import Evidence
 from facestudio.fitting.noise import PointNoise, conditions
-from facestudio.fitting.solver import Evidence
 from facestudio.fitting.sparse_model import SparseModel
 from facestudio.geometry.camera import head_angles, project
 from facestudio.template.model import JAW_POINTS

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from facestudio.fitting.solver import MetricScale
+from facestudio.fitting.fit_values import MetricScale
 from facestudio.values import ARKIT_NAMES, Camera, FloatArray
 
 IRIS_MM = 11.7

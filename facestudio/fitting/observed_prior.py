@@ -7,8 +7,8 @@ import numpy as np
 
 from facestudio.database.model import HeadDatabase
 from facestudio.database.shape_model import ShapeModel
+from facestudio.fitting.fit_values import Prior
 from facestudio.fitting.observer import Observation
-from facestudio.fitting.solver import Prior
 from facestudio.values import FloatArray
 
 _LEAST_VARIANCE = 1e-3  # of a coefficient of another database that the observer says nothing of

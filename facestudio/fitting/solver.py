@@ -18,101 +18,14 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from facestudio.errors import NoFaceError
+from facestudio.fitting.fit_values import Evidence, Fit, Prior
 from facestudio.fitting.sparse_model import SparseModel
 from facestudio.geometry.camera import project, rotation_matrix, to_camera_space
-from facestudio.values import BoolArray, Camera, FloatArray, read_only
+from facestudio.values import BoolArray, Camera, FloatArray
 
 _POSE = 7  # unknowns before identity: rotation, translation, focal length
 _DEPTH = 5  # of them, the shift along the line of sight
 _LOCAL_VARIANCE = 0.99  # of what the points see of the local modes; the rest is too small to tell
-
-
-@dataclass(frozen=True)
-class MetricScale:
-    """How large the picture shows a millimetre at a depth of the head: something there has a known size.
-
-    `pixels_per_mm` at `depth_mm` beyond the head's origin along the line of sight, and the standard deviation of its
-    logarithm, `sigma`.
-    """
-
-    pixels_per_mm: float
-    depth_mm: float
-    sigma: float
-
-
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """What is believed before the points are seen.
-
-    Attributes
-    ----------
-    identity
-        (K,) mean of the identity coefficients.
-    precision
-        (K, K) the inverse of their covariance.
-    expression
-        (52,) mean of the expression weights.
-    expression_sigma
-        (52,) their standard deviations.
-    focal_px, focal_sigma
-        The most probable focal length (the start's if not given) and the standard deviation of its logarithm; 0 if
-        the lens is known.
-    scale
-        How large the picture shows a millimetre, if something of known size was seen.
-    """
-
-    identity: FloatArray
-    precision: FloatArray
-    expression: FloatArray
-    expression_sigma: FloatArray
-    focal_px: float | None = None
-    focal_sigma: float = 0.0
-    scale: MetricScale | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """2D points and how far they may be off.
-
-    Attributes
-    ----------
-    pixels
-        (P, 2) float64, image frame.
-    sigma
-        (P, 2) float64 pixels: each point's own noise.
-    factor
-        (2 P, R) float64 pixels: noise that points have in common.
-    """
-
-    pixels: FloatArray
-    sigma: FloatArray
-    factor: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """The most probable camera, identity (K,), expression (52,) and local modes (L, 3), and how sure they are.
-
-    `identity_covariance` is (K, K), whatever the others are. `local_covariance` (3 S, 3 S) is that of `local_seen.T @
-    local`, row by row: of the S combinations of local modes that the points see, `local_seen` (L, S).
-    """
-
-    camera: Camera
-    identity: FloatArray
-    expression: FloatArray
-    local: FloatArray
-    identity_covariance: FloatArray
-    local_covariance: FloatArray
-    local_seen: FloatArray
-    residual_px: float
-    iterations: int
-
-    def __post_init__(self) -> None:
-        for name in (
-            *("identity", "expression", "local"),
-            *("identity_covariance", "local_covariance", "local_seen"),
-        ):
-            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
 
 
 def _by_point(camera: Camera, x: FloatArray) -> FloatArray:

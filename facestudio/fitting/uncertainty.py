@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from facestudio.database.model import HeadDatabase
-from facestudio.fitting.solver import Fit
+from facestudio.fitting.fit_values import Fit
 from facestudio.values import BoolArray, Float32Array, FloatArray
 
 _IN_PICTURE = (

@@ -17,6 +17,7 @@ from facestudio.fitting.evidence import (
     pixels_per_mm,
     with_sliding_jaw,
 )
+from facestudio.fitting.fit_values import Evidence, Fit, Prior
 from facestudio.fitting.irises import iris_scale
 from facestudio.fitting.noise import PointNoise, mesh_noise
 from facestudio.fitting.observed_prior import carried_over, with_observation
@@ -30,7 +31,7 @@ from facestudio.fitting.residual import (
     residual_spline,
     without_parting,
 )
-from facestudio.fitting.solver import Evidence, Fit, Prior, fit_map
+from facestudio.fitting.solver import fit_map
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
 from facestudio.fitting.uncertainty import after_pinning, population_uncertainty, vertex_uncertainty
 from facestudio.geometry.camera import back_project, to_camera_space

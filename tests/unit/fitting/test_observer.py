@@ -12,9 +12,9 @@ from facestudio.database.model import load_database
 from facestudio.database.shape_model import load_shape_model
 from facestudio.errors import ModelError
 from facestudio.fitting.face_chip import CHIP_SIZE, chip_layout, cut_chip, describe_chip, frontal_places
+from facestudio.fitting.fit_values import Prior
 from facestudio.fitting.observed_prior import carried_over, with_observation
 from facestudio.fitting.observer import Observation, load_observer, load_observer_file, observer_arrays
-from facestudio.fitting.solver import Prior
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.synthesis.studio import StudioPhoto, studio_photo
 from facestudio.template.model import load_template

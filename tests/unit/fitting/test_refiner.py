@@ -10,6 +10,7 @@ import pytest
 from facestudio.database.archive import save_arrays
 from facestudio.errors import ModelError
 from facestudio.fitting.evidence import mixed
+from facestudio.fitting.fit_values import Evidence
 from facestudio.fitting.refiner import (
     WIDE_FEATURES,
     RefinerStage,
@@ -18,7 +19,6 @@ from facestudio.fitting.refiner import (
     load_refiner_file,
     refiner_arrays,
 )
-from facestudio.fitting.solver import Evidence
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.photo import load_photo
 

@@ -9,9 +9,10 @@ from facestudio.database.model import load_database
 from facestudio.errors import CancelledError, NoFaceError
 from facestudio.fitting import solver
 from facestudio.fitting.evidence import corrected_mesh, mesh_evidence
+from facestudio.fitting.fit_values import Evidence, Prior
 from facestudio.fitting.noise import PointNoise, independent_noise
 from facestudio.fitting.pose import initial_pose
-from facestudio.fitting.solver import Evidence, Prior, fit_map
+from facestudio.fitting.solver import fit_map
 from facestudio.fitting.sparse_model import sparse_models
 from facestudio.geometry.camera import head_angles, head_rotation, project
 from facestudio.template.model import load_template

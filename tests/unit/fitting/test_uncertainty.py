@@ -4,7 +4,8 @@ import numpy as np
 
 from facestudio.database.model import HeadDatabase, load_database
 from facestudio.database.shape_model import load_shape_model
-from facestudio.fitting.solver import Evidence, Fit, Prior, fit_map
+from facestudio.fitting.fit_values import Evidence, Fit, Prior
+from facestudio.fitting.solver import fit_map
 from facestudio.fitting.sparse_model import sparse_models
 from facestudio.fitting.uncertainty import after_pinning, population_uncertainty, vertex_uncertainty
 from facestudio.geometry.camera import project

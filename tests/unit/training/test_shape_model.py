@@ -68,11 +68,13 @@ def test_the_scans_statistics_are_kept(model, scans: FloatArray) -> None:
     weight = vertex_weights(template, template.vertices)
     still = without_motion(scans, template.vertices, weight)
     of_scans = model.basis[[part == "ict" for part in model.parts]].astype(float)
-    for vertex in (100, 2000, 4000):
-        expected = still[:, vertex].T @ still[:, vertex]
-        np.testing.assert_allclose(
-            of_scans[:, vertex].T @ of_scans[:, vertex], expected, rtol=1e-4, atol=1e-4
-        )
+    expected = np.einsum("nva,nvb->vab", still, still)
+    found = np.einsum("nva,nvb->vab", of_scans, of_scans)
+    off = np.abs(found - expected).max(axis=(1, 2)) / np.abs(expected).max()
+    # The parting of the lips is taken out, and modes are smoothed where they would fold quads.
+    assert (off < 1e-3).mean() > 0.6
+    assert np.median(off) < 1e-4
+    assert off.max() < 0.5
 
 
 def test_people_of_all_appearances_have_unit_variance(model) -> None:
