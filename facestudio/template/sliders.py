@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from facestudio.errors import ModelError, UsageError
 from facestudio.paths import resources
 from facestudio.template.model import Template
-from facestudio.template.seating import seat_eyeballs
 from facestudio.values import FloatArray, IntArray
 
 SLIDERS_FORMAT = 1
@@ -74,6 +73,9 @@ def adjusted(template: Template, vertices: FloatArray, adjustments: Adjustments)
     ModelError
         If the file of sliders is missing or damaged.
     """
+    # Late: the app's window knows sliders, and need not wait for SciPy.
+    from facestudio.template.seating import seat_eyeballs
+
     moved = vertices + load_sliders().displacement(adjustments, len(vertices))
     return seat_eyeballs(template, moved)
 
