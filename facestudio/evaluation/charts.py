@@ -54,7 +54,7 @@ def against(
 
     `line` joins them in their order; otherwise each is a dot.
     """
-    side, left, head = 480, 80, 50
+    side, left, head = 480, 80, 76
     sheet = _sheet(left + side + 40, head + side + 60, title)
     low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
     reach = (high - low) * 1.04 or 1.0
@@ -75,5 +75,5 @@ def against(
     for place in places:
         cv2.circle(sheet, place, 5 if line else 2, _COLOURS[3], -1, cv2.LINE_AA)
     _write(sheet, across, (left, head + side + 46), 0.5)
-    _write(sheet, up, (8, head - 4), 0.45)
+    _write(sheet, up, (8, head - 18), 0.45)
     return sheet

@@ -93,7 +93,8 @@ def linear_regression(seen: FloatArray, xy: FloatArray, z: FloatArray) -> FloatA
 
 def rbf_network(seen: FloatArray, xy: FloatArray, z: FloatArray) -> FloatArray:
     """Return the depth by a network of radial basis functions: Gaussians around k-means, then least squares."""
-    centres = kmeans2(xy, _CENTRES, minit="++", seed=1)[0]
+    first = xy[np.random.default_rng(1).choice(len(xy), min(_CENTRES, len(xy)), replace=False)]
+    centres = kmeans2(xy, first, minit="matrix")[0]
     width = float(np.median(cdist(centres, centres)[np.triu_indices(len(centres), 1)]))
 
     def hidden(points: FloatArray) -> FloatArray:
@@ -107,13 +108,15 @@ def coupled_dictionary(seen: FloatArray, xy: FloatArray, z: FloatArray) -> Float
     """Return the depth by two dictionaries with common sparse codes (matching pursuit, optimal directions)."""
     off_xy, off_z = xy.mean(axis=0), z.mean(axis=0)
     joint = np.concatenate([xy - off_xy, z - off_z], axis=1)
-    atoms = joint[np.random.default_rng(1).choice(len(joint), min(_ATOMS, len(joint)), replace=False)]
+    atoms: FloatArray = joint[
+        np.random.default_rng(1).choice(len(joint), min(_ATOMS, len(joint)), replace=False)
+    ]
     for _ in range(_ROUNDS):
         codes = _codes(joint, atoms)
         used = (codes != 0).any(axis=0)
         codes, atoms = codes[:, used], atoms[used]
         gram = codes.T @ codes + 1e-6 * np.eye(codes.shape[1])
-        atoms = np.linalg.solve(gram, codes.T @ joint)
+        atoms = np.asarray(np.linalg.solve(gram, codes.T @ joint), dtype=np.float64)
     wide = xy.shape[1]
     return off_z + _codes(seen - off_xy, atoms[:, :wide]) @ atoms[:, wide:]
 

@@ -11,9 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from facestudio.database.model import DEFAULT_DATABASE, HeadDatabase, load_database
 from facestudio.errors import NoFaceError, UnreadableInputError
+from facestudio.evaluation.surface_error import SurfaceError, face_region, now_distances, surface_error
 from facestudio.fitting.noise import independent_noise
 from facestudio.geometry.camera import project
-from facestudio.geometry.mesh import closest_points, triangulate
+from facestudio.geometry.mesh import triangulate
 from facestudio.geometry.procrustes import similarity
 from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
@@ -23,31 +24,52 @@ from facestudio.pipeline.shape import Located, ShapeProblem, retrieval_method
 from facestudio.synthesis.studio import studio_photo
 from facestudio.synthesis.truth import Truth, read_truth
 from facestudio.template.model import Template, load_template
-from facestudio.values import Camera, DetectedFace, FloatArray, IntArray, Photo
+from facestudio.values import Camera, DetectedFace, FloatArray, Landmarks, Photo
 
-FACE_RADIUS_MM = 95.0
-_NOSE_TIP = 30
 _EXPRESSION = 0.3  # the strongest weight of a face that is not calm
+_BINS = 10
+_SHOWN = ("mean", "paper", "default")  # measured by NoW's protocol, too
+WITHOUT_RETRIEVAL = ", no similar heads"
+TRUE_POINTS = "default, true points"
 
 
 @dataclass(frozen=True)
 class MethodResult:
-    """Errors of one way of reconstructing: over the heads, the median and the mean of the heads' medians, mm.
+    """Errors of one way of reconstructing.
 
-    `ratio` compares the mean with the mean head's.
+    Attributes
+    ----------
+    method
+        Its name.
+    median_mm, mean_mm
+        Over the heads: of the heads' medians.
+    ratio
+        The mean beside the mean head's.
+    size
+        Median error of the head's size (0.02 is 2 %).
+    by_region
+        Mean over the heads of each region's median, mm.
+    now_mm, now_metric_mm
+        Median, mean and standard deviation of all distances by NoW's protocol, with the size fitted and with the size
+        as it is; None where they are not measured.
     """
 
     method: str
     median_mm: float
     mean_mm: float
     ratio: float
+    size: float
+    by_region: dict[str, float]
+    now_mm: tuple[float, float, float] | None = None
+    now_metric_mm: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
 class ReconstructionReport:
     """What was measured, and on how many left-out heads; `missed` photos had no located face.
 
-    `groups` has, by kind of photo, how many there were and the same results for them.
+    `groups` has, by kind of photo, how many there were and the same results for them. `reliability` has pairs of
+    predicted and real error (root mean square, mm) of vertices, the surest tenth first, of the default.
     """
 
     heads: int
@@ -57,34 +79,21 @@ class ReconstructionReport:
     groups: dict[str, tuple[int, tuple[MethodResult, ...]]] = field(
         default_factory=dict[str, tuple[int, tuple[MethodResult, ...]]]
     )
+    reliability: tuple[tuple[float, float], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
         return asdict(self)
 
 
-def face_region(template: Template) -> IntArray:
-    """Return the skin vertices within 95 mm of the nose's tip (the NoW benchmark's region), (R,) int32."""
-    skin = template.material_vertices("skin")
-    tip = template.ibug68.points(template.vertices)[_NOSE_TIP]
-    return skin[np.linalg.norm(template.vertices[skin] - tip, axis=1) < FACE_RADIUS_MM]
+@dataclass(frozen=True, eq=False)
+class _Measured:
+    """One head of one method; `sure` has predicted (n,) and real (n,) errors of its vertices."""
 
-
-def scan_to_mesh(template: Template, estimate: FloatArray, truth: FloatArray) -> float:
-    """Return the median distance from the true face to the estimated surface after similarity alignment, mm.
-
-    Parameters
-    ----------
-    template
-        The topology of both.
-    estimate, truth
-        (V, 3) mm.
-    """
-    region = face_region(template)
-    triangles = triangulate(template.quads[template.quad_material == 0])
-    scale, rotation, shift = similarity(estimate[region], truth[region])
-    aligned = scale * estimate @ rotation.T + shift
-    return float(np.median(closest_points(truth[region], aligned, triangles).distances))
+    error: SurfaceError
+    now: FloatArray | None
+    now_metric: FloatArray | None
+    sure: tuple[FloatArray, FloatArray] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,39 +108,104 @@ class _Case:
     focal_px: float | None
 
 
-def _errors(case: _Case, database: HeadDatabase, template: Template) -> dict[str, float]:
-    """Return the error of every method on one photo."""
+def _errors(case: _Case, database: HeadDatabase, template: Template) -> dict[str, _Measured]:
+    """Return the errors of every method on one photo."""
     # The fit's matrices are small: BLAS threads only wait for each other.
     with threadpool_limits(limits=1, user_api="blas"):
         return _errors_on_one_thread(case, database, template)
 
 
-def _errors_on_one_thread(case: _Case, database: HeadDatabase, template: Template) -> dict[str, float]:
-    def solve(seen: DetectedFace, method: str, *, exact: bool = False) -> float:
-        landmarks = to_ibug68(seen.mesh) if exact else locate_landmarks(case.photo, seen.mesh)
-        noise = independent_noise(478, 0.15) if exact else None
+def _errors_on_one_thread(case: _Case, database: HeadDatabase, template: Template) -> dict[str, _Measured]:
+    triangles = triangulate(template.quads[template.quad_material == 0])
+    true_points = template.ibug68.points(case.neutral)
+    face = face_region(template)
+
+    def measured(vertices: FloatArray, method: str, uncertainty: FloatArray | None = None) -> _Measured:
+        now: list[FloatArray | None] = [None, None]
+        if method in _SHOWN:
+            own = template.ibug68.points(vertices)
+            now = [
+                now_distances(vertices, triangles, own, case.neutral[face], true_points, scaled=scaled)
+                for scaled in (True, False)
+            ]
+        sure = None
+        if uncertainty is not None:
+            _, rotation, shift = similarity(vertices[face], case.neutral[face], scaled=False)
+            off = np.linalg.norm(vertices[face] @ rotation.T + shift - case.neutral[face], axis=1)
+            sure = (uncertainty[face].astype(np.float64), off)
+        return _Measured(surface_error(template, vertices, case.neutral), now[0], now[1], sure)
+
+    def problem(seen: DetectedFace, landmarks: Landmarks, *, exact: bool) -> ShapeProblem:
         located = Located(seen, landmarks, landmarks)
         focal = case.camera.fx if exact else case.focal_px
-        problem = ShapeProblem(case.photo, located, database, template, focal, noise)
-        fit, heads = problem.retrieve(landmarks, frozenset(), lambda: None, retrieval_method(method))
-        shape = problem.solve(landmarks, fit, heads, method, lambda: None)
-        return scan_to_mesh(template, shape.vertices, case.neutral)
+        noise = independent_noise(478, 0.15) if exact else None
+        return ShapeProblem(case.photo, located, database, template, focal, noise)
 
+    found = {"mean": measured(database.mean_head(), "mean")}
+    landmarks = locate_landmarks(case.photo, case.face.mesh)
+    own = problem(case.face, landmarks, exact=False)
+    for method in ("paper", "map", "default"):
+        fit, heads = own.retrieve(landmarks, frozenset(), lambda: None, retrieval_method(method))
+        for similar in (heads, ()) if method in _SHOWN else (heads,):
+            name = method if similar else method + WITHOUT_RETRIEVAL
+            shape = own.solve(landmarks, fit, similar, method, lambda: None)
+            unsure = shape.uncertainty_mm.astype(np.float64) if name == "default" else None
+            found[name] = measured(shape.vertices, name, unsure)
     pixels, _ = project(case.camera, template.mesh478.points(case.posed))
     true = replace(case.face, mesh=replace(case.face.mesh, points=pixels))
-    return {
-        "mean": scan_to_mesh(template, database.mean_head(), case.neutral),
-        "paper": solve(case.face, "paper"),
-        "default": solve(case.face, "default"),
-        "default, true points": solve(true, "default", exact=True),
-    }
+    landmarks = to_ibug68(true.mesh)
+    exact = problem(true, landmarks, exact=True)
+    fit, heads = exact.retrieve(landmarks, frozenset(), lambda: None)
+    shape = exact.solve(landmarks, fit, heads, "default", lambda: None)
+    found[TRUE_POINTS] = measured(shape.vertices, TRUE_POINTS)
+    return found
 
 
-def _summary(collected: dict[str, list[float]]) -> tuple[MethodResult, ...]:
-    base = statistics.fmean(collected["mean"]) if collected else float("nan")
+def _line(found: dict[str, _Measured]) -> str:
+    return ", ".join(f"{method} {m.error.median:.2f}" for method, m in found.items()) + " mm"
+
+
+def _pooled(parts: list[FloatArray | None]) -> tuple[float, float, float] | None:
+    there = [part for part in parts if part is not None]
+    if not there:
+        return None
+    every = np.concatenate(there)
+    return float(np.median(every)), float(every.mean()), float(every.std())
+
+
+def _summary(rows: list[dict[str, _Measured]]) -> tuple[MethodResult, ...]:
+    results: list[MethodResult] = []
+    base = statistics.fmean(row["mean"].error.median for row in rows) if rows else float("nan")
+    for method in rows[0] if rows else ():
+        own = [row[method] for row in rows]
+        medians = [one.error.median for one in own]
+        results.append(
+            MethodResult(
+                method,
+                statistics.median(medians),
+                statistics.fmean(medians),
+                statistics.fmean(medians) / base,
+                statistics.median(abs(one.error.size - 1) for one in own),
+                {
+                    name: statistics.fmean(one.error.by_region[name] for one in own)
+                    for name in own[0].error.by_region
+                },
+                _pooled([one.now for one in own]),
+                _pooled([one.now_metric for one in own]),
+            )
+        )
+    return tuple(results)
+
+
+def _reliability(rows: list[dict[str, _Measured]]) -> tuple[tuple[float, float], ...]:
+    """Return predicted and real errors of tenths of all vertices, the surest first."""
+    pairs = [row["default"].sure for row in rows]
+    predicted = np.concatenate([pair[0] for pair in pairs if pair is not None])
+    real = np.concatenate([pair[1] for pair in pairs if pair is not None])
+    parts = np.array_split(np.argsort(predicted), _BINS)
     return tuple(
-        MethodResult(method, statistics.median(e), statistics.fmean(e), statistics.fmean(e) / base)
-        for method, e in collected.items()
+        (float(np.sqrt((predicted[part] ** 2).mean())), float(np.sqrt((real[part] ** 2).mean())))
+        for part in parts
     )
 
 
@@ -156,7 +230,7 @@ def evaluate_reconstruction(
     """
     database, template = load_database(name), load_template()
     rows = sorted(range(len(database)), key=lambda i: (database.splits[i] == "train", i))[:count]
-    collected: dict[str, list[float]] = {}
+    measured: list[dict[str, _Measured]] = []
     missed = 0
     for number, row in enumerate(rows):
         rng = np.random.default_rng([seed, row])
@@ -172,10 +246,13 @@ def evaluate_reconstruction(
         except NoFaceError:
             missed += 1
             continue
-        for method, error in found.items():
-            collected.setdefault(method, []).append(error)
-        say(f"{number + 1} of {len(rows)}: " + ", ".join(f"{m} {e:.2f}" for m, e in found.items()) + " mm")
-    return ReconstructionReport(len(rows) - missed, missed, seed, _summary(collected))
+        measured.append(found)
+        say(f"{number + 1} of {len(rows)}: {_line(found)}")
+    if not measured:
+        raise UnreadableInputError("No face was found in any of the drawn photos")
+    return ReconstructionReport(
+        len(measured), missed, seed, _summary(measured), reliability=_reliability(measured)
+    )
 
 
 def evaluate_photos(
@@ -196,7 +273,8 @@ def evaluate_photos(
     name
         The database.
     largest_yaw
-        Photos of heads turned farther are left out, degrees; so are those in which something covers the face.
+        Photos of heads turned farther are left out, degrees; those in which something covers the face are a
+        group of their own that is not among the results.
     say
         Called with a line of progress.
 
@@ -211,35 +289,49 @@ def evaluate_photos(
         If there is no usable photo.
     """
     database, template = load_database(name), load_template()
-    rows: list[tuple[dict[str, float], set[str]]] = []
-    asked = 0
+    rows: list[tuple[dict[str, _Measured], set[str]]] = []
+    covered: list[dict[str, _Measured]] = []
+    asked = missed = 0
     for file in sorted(folder.rglob("*.npz")):
         truth = read_truth(file)
-        if abs(truth.notes["yaw"]) > largest_yaw or truth.notes["occluder"]:
+        if abs(truth.notes["yaw"]) > largest_yaw:
             continue
         if asked == count:
             break
-        asked += 1
+        hidden = bool(truth.notes["occluder"])
+        asked += not hidden
         photo = load_photo(file.with_suffix(".jpg"))
         faces = locate_faces(photo, max_faces=1)
         if not faces:
+            missed += not hidden
             continue
         case = _Case(photo, faces[0], truth.camera, truth.neutral, truth.vertices, None)
         try:
-            rows.append((_errors(case, database, template), _kinds(truth)))
+            found = _errors(case, database, template)
         except NoFaceError:
+            missed += not hidden
             continue
-        say(f"{asked}: " + ", ".join(f"{m} {e:.2f}" for m, e in rows[-1][0].items()) + " mm")
+        if hidden:
+            covered.append(found)
+            continue
+        rows.append((found, _kinds(truth)))
+        say(f"{asked}: {_line(found)}")
     if not rows:
         raise UnreadableInputError(f"{folder} holds no synthetic photos with a face")
 
-    def of(kind: str | None) -> tuple[MethodResult, ...]:
-        chosen = [errors for errors, kinds in rows if kind is None or kind in kinds]
-        return _summary({m: [errors[m] for errors in chosen] for m in rows[0][0]})
-
     kinds = sorted(set().union(*(kinds for _, kinds in rows)))
-    groups = {kind: (sum(kind in own for _, own in rows), of(kind)) for kind in kinds}
-    return ReconstructionReport(len(rows), asked - len(rows), None, of(None), groups)
+    groups = {kind: [found for found, own in rows if kind in own] for kind in kinds}
+    if covered:
+        groups["something over the face"] = covered
+    every = [found for found, _ in rows]
+    return ReconstructionReport(
+        len(rows),
+        missed,
+        None,
+        _summary(every),
+        {kind: (len(own), _summary(own)) for kind, own in groups.items()},
+        _reliability(every),
+    )
 
 
 def _kinds(truth: Truth) -> set[str]:

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from facestudio.database.model import DEFAULT_DATABASE, HeadDatabase, load_database
 from facestudio.database.shape_model import load_shape_model
 from facestudio.errors import NoFaceError, UnreadableInputError
-from facestudio.evaluation.reconstruction import face_region
+from facestudio.evaluation.surface_error import face_region
 from facestudio.fitting.noise import independent_noise
 from facestudio.fitting.observed_prior import carried_over
 from facestudio.fitting.observer import load_observer

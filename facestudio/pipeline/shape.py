@@ -33,7 +33,12 @@ from facestudio.fitting.residual import (
 )
 from facestudio.fitting.solver import fit_map
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
-from facestudio.fitting.uncertainty import after_pinning, population_uncertainty, vertex_uncertainty
+from facestudio.fitting.uncertainty import (
+    after_pinning,
+    calibrated,
+    population_uncertainty,
+    vertex_uncertainty,
+)
 from facestudio.geometry.camera import back_project, to_camera_space
 from facestudio.retrieval.gallery import face_gallery
 from facestudio.retrieval.look_alikes import METHOD as PAPER_CNN
@@ -274,7 +279,7 @@ class ShapeProblem:
         """
         if method == "mean":
             return self._mean_head(fit)
-        statistical = weighted_coefficients(self._database, heads)
+        statistical = weighted_coefficients(self._database, heads) if heads else self._centre
         if method == "paper":
             return self._exact_tps(landmarks, fit, heads, statistical)
         centre = self._centre + SHRINKAGE * (statistical - self._centre)
@@ -299,7 +304,8 @@ class ShapeProblem:
         neutral = seat_eyeballs(self._template, closed)
         deltas = self._first_deltas(check) if live else expression_deltas_for(self._template, neutral)
         if self._uncertainty is None or not live:
-            self._uncertainty = vertex_uncertainty(self._database, self._local, fit)
+            raw = vertex_uncertainty(self._database, self._local, fit)
+            self._uncertainty = calibrated(raw, self._template)
         unsure = after_pinning(self._uncertainty, spline.matrix, landmarks.moved)
         moved = Shape(fit.camera, neutral, fit.expression, deltas, method, unsure)
         return self._met(moved, target, spline, landmarks.moved)

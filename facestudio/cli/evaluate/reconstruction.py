@@ -6,6 +6,7 @@ from typing import Any
 
 from facestudio.cli.console import Console
 from facestudio.cli.options import common, whole_number
+from facestudio.cli.outputs import check_free, check_picture_name, write_picture
 from facestudio.errors import UnreadableInputError
 
 
@@ -29,6 +30,10 @@ def add_parser(commands: Any) -> None:
         "--seed", type=whole_number(0), default=11, metavar="S", help="of the photos (default: 11)"
     )
     one.add_argument("--database", default="studio", metavar="NAME", help="head database (default: studio)")
+    one.add_argument(
+        "--reliability", type=Path, metavar="FILE.png", help="draw predicted against real errors of vertices"
+    )
+    one.add_argument("--overwrite", action="store_true", help="replace a file that is already there")
     one.set_defaults(run=run)
 
 
@@ -41,7 +46,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
         If the database is missing or damaged.
     UnreadableInputError
         If the folder holds no synthetic photos.
+    WriteError
+        If the plot is there already, or cannot be written.
     """
+    if args.reliability is not None:
+        check_picture_name(args.reliability)
+        check_free([args.reliability], overwrite=args.overwrite)
+    import numpy as np
+
+    from facestudio.evaluation.charts import against
     from facestudio.evaluation.reconstruction import evaluate_photos, evaluate_reconstruction
 
     if args.photos is None:
@@ -51,11 +64,31 @@ def run(args: argparse.Namespace, console: Console) -> int:
             raise UnreadableInputError(f"There is no folder {args.photos}")
         report = evaluate_photos(args.photos, args.count or 200, args.database, say=console.note)
     console.result(f"{report.heads} heads, {report.missed} without a located face; scan to mesh, mm")
-    console.result(f"{'method':<22} {'median':>7} {'mean':>7}  of the mean head's")
+    console.result(f"{'method':<27} {'median':>7} {'mean':>7}  of the mean head's   size")
     for row in report.results:
-        console.result(f"{row.method:<22} {row.median_mm:7.3f} {row.mean_mm:7.3f}  {row.ratio:.0%}")
+        console.result(
+            f"{row.method:<27} {row.median_mm:7.3f} {row.mean_mm:7.3f}  {row.ratio:18.0%}  {row.size:5.1%}"
+        )
+    names = list(report.results[0].by_region)
+    console.result("\n" + f"{'by region, mm':<27} " + " ".join(f"{name:>6}" for name in names))
+    for row in report.results:
+        console.result(f"{row.method:<27} " + " ".join(f"{row.by_region[name]:6.2f}" for name in names))
+    console.result("\nNoW's protocol, mm: median, mean, std (the size fitted; the size as it is)")
+    for row in report.results:
+        if row.now_mm and row.now_metric_mm:
+            both = "    ".join(" ".join(f"{v:5.2f}" for v in now) for now in (row.now_mm, row.now_metric_mm))
+            console.result(f"{row.method:<27} {both}")
+    console.result("\nvertices of the default, the surest tenth first: predicted and real error, mm")
+    for predicted, real in report.reliability:
+        console.result(f"{predicted:6.2f} {real:6.2f}")
     for kind, (count, results) in report.groups.items():
         ratio = {row.method: row.ratio for row in results}
-        console.result(f"{kind:<22} {count:4d} photos, default {ratio['default']:.0%} of the mean head's")
+        console.result(f"{kind:<27} {count:4d} photos, default {ratio['default']:.0%} of the mean head's")
+    if args.reliability is not None:
+        predicted, real = np.array(report.reliability).T
+        title = "Errors of vertices, tenths of all"
+        chart = against(title, "predicted, mm", "real, mm", predicted, real, line=True)
+        write_picture(args.reliability, chart)
+        console.result(str(args.reliability))
     console.document(report.as_dict())
     return 0

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from facestudio.database.model import load_database
-from facestudio.evaluation.reconstruction import evaluate_reconstruction, face_region, scan_to_mesh
+from facestudio.evaluation.reconstruction import evaluate_reconstruction
+from facestudio.evaluation.surface_error import face_region, now_distances, now_region, scan_to_mesh
+from facestudio.geometry.mesh import triangulate
 from facestudio.template.model import load_template
 
 
@@ -20,6 +22,49 @@ def test_margins_over_the_mean_head(report):
     assert ratio["default"] <= 0.85
     assert ratio["default, true points"] <= 0.60
     assert ratio["default"] < ratio["paper"]
+
+
+def test_every_way_is_measured(report):
+    rows = {row.method: row for row in report.results}
+    assert {"mean", "paper", "map", "default", "paper, no similar heads", "default, no similar heads"} <= set(
+        rows
+    )
+    assert rows["default"].now_mm[0] < rows["mean"].now_mm[0]
+    assert rows["default"].now_metric_mm[0] > rows["default"].now_mm[0]
+    assert rows["default"].size < 0.05
+    assert all(value > 0 for value in rows["default"].by_region.values())
+    predicted, real = np.array(report.reliability).T
+    assert (np.diff(predicted) >= 0).all()
+    assert 0.4 < np.sqrt((real**2).mean() / (predicted**2).mean()) < 1.8
+
+
+def test_now_takes_a_sphere_about_the_nose():
+    points = np.zeros((68, 3))
+    points[27], points[33], points[36], points[45] = [0, 50, 0], [0, 0, 0], [-50, 50, 0], [50, 50, 0]
+    # Centre (0, 15, 0), radius 1.4 (100 + 50) / 2 = 105.
+    scan = np.array([[0.0, 15, 0], [104.9, 15, 0], [105.1, 15, 0], [0, 119.9, 0], [0, -90.1, 0]])
+    np.testing.assert_array_equal(now_region(scan, points), [0, 1, 3])
+
+
+def test_now_finds_place_and_size_and_nothing_else():
+    database, template = load_database(), load_template()
+    triangles = triangulate(template.quads[template.quad_material == 0])
+    head = database.vertices(0)
+    turn = np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]])
+
+    def distances(estimate, scaled):
+        own = template.ibug68.points(estimate)
+        return now_distances(estimate, triangles, own, head, template.ibug68.points(head), scaled=scaled)
+
+    larger = 1.05 * head @ turn + [5.0, -3, 2]
+    assert distances(larger, True).max() < 1e-6
+    assert distances(head @ turn + 7, False).max() < 1e-6
+    # A head 5 % too large lies off by some of 5 % of its radius.
+    assert 0.3 < np.median(distances(larger, False)) < 5.0
+    # Landmarks that are wrong are made up for by the surface.
+    wrong = template.ibug68.points(head) + np.random.default_rng(0).normal(0, 1.5, (68, 3))
+    found = now_distances(head, triangles, wrong, head, template.ibug68.points(head))
+    assert np.median(found) < 0.25
 
 
 def test_error_measure_is_blind_to_place_and_size_only():

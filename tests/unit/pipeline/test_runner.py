@@ -216,7 +216,7 @@ def test_of_two_faces_the_largest_is_used(shot):
 
 def test_the_jaw_slides_when_the_head_is_turned():
     """From 68 outline points of a turned head the shape comes out better than with fixed jaw points."""
-    from facestudio.evaluation.reconstruction import scan_to_mesh
+    from facestudio.evaluation.surface_error import scan_to_mesh
     from facestudio.geometry.camera import head_rotation
 
     database, template = load_database(), load_template()
