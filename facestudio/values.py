@@ -305,6 +305,27 @@ class Texture:
 
 
 @dataclass(frozen=True, eq=False)
+class PhotoFit:
+    """One of several photos of a person, as the head was fitted to it.
+
+    Attributes
+    ----------
+    name
+        The photo's.
+    camera, expression, landmarks
+        As in Head.
+    """
+
+    name: str
+    camera: Camera
+    expression: FloatArray
+    landmarks: Landmarks
+
+    def __post_init__(self) -> None:
+        _freeze(self, expression=(np.float64, (52,)))
+
+
+@dataclass(frozen=True, eq=False)
 class Head:
     """The result: a complete head on the template's topology, in head space, millimetres.
 
@@ -331,6 +352,8 @@ class Head:
     uncertainty_mm
         (V,) float32 mm: how far each vertex of the neutral head may be off (root of the expected squared distance
         from its true place); None if it is not known.
+    photos
+        If it was made of several photos: all of them, in their order. The fields above are those of one of them.
     """
 
     template_version: str
@@ -350,6 +373,7 @@ class Head:
     texture: Texture | None = None
     timings_ms: dict[str, float] = field(default_factory=dict[str, float])
     uncertainty_mm: Float32Array | None = None
+    photos: tuple[PhotoFit, ...] = ()
 
     def __post_init__(self) -> None:
         v = len(self.vertices)

@@ -9,7 +9,7 @@ from facestudio import __version__
 from facestudio.export.mesh import PER_MM, ExportMesh, Expression, Units
 from facestudio.geometry.mesh import closest_points, triangulate
 from facestudio.template.model import load_template
-from facestudio.values import Camera, FloatArray, Head
+from facestudio.values import Camera, FloatArray, Head, PhotoFit
 
 
 def camera_values(camera: Camera) -> dict[str, Any]:
@@ -39,6 +39,19 @@ def _on_surface(points: FloatArray, mesh: ExportMesh) -> FloatArray:
     return closest_points(points, mesh.vertices, triangulate(mesh.topology.quads)).points
 
 
+def _photo_values(photo: PhotoFit) -> dict[str, Any]:
+    return {
+        "name": photo.name,
+        "landmarks_2d": _rounded(photo.landmarks.points, 1.0),
+        "camera": camera_values(photo.camera),
+        "expression": _weights(photo.expression),
+    }
+
+
+def _weights(expression: FloatArray) -> dict[str, float]:
+    return dict(zip(load_template().expression_names, (float(w) for w in expression), strict=True))
+
+
 def report_text(head: Head, mesh: ExportMesh, units: Units, expression: Expression) -> str:
     """Return the report as JSON text.
 
@@ -64,9 +77,8 @@ def report_text(head: Head, mesh: ExportMesh, units: Units, expression: Expressi
         "landmarks_3d_posed": _rounded(head.landmarks_3d_posed * scale, scale),
         "landmark_vertices": head.landmark_vertices.tolist(),
         "camera": camera_values(head.camera),
-        "expression": dict(
-            zip(load_template().expression_names, (float(w) for w in head.expression), strict=True)
-        ),
+        "expression": _weights(head.expression),
+        **({"photos": [_photo_values(photo) for photo in head.photos]} if head.photos else {}),
         "similar_heads": [
             {"id": h.id, "similarity": float(h.similarity), "weight": float(h.weight)}
             for h in head.similar_heads

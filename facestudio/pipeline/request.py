@@ -55,6 +55,21 @@ class CancelToken:
             raise CancelledError("cancelled")
 
 
+MOST_PHOTOS = 5
+"""Of one person, in one reconstruction."""
+
+
+@dataclass(frozen=True, eq=False)
+class FurtherPhoto:
+    """Another photo of the same person; its fields are as in Request."""
+
+    photo: Photo
+    face: int = 1
+    landmarks: Landmarks | None = None
+    focal_px: float | None = None
+    unused: tuple[Stroke, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Request:
     """One reconstruction.
@@ -93,6 +108,10 @@ class Request:
     adjustments
         (slider, value -1..1) of facestudio.template.sliders: the fitted head is shaped further by hand. The texture is
         that of the fit and moves along.
+    more
+        Further photos of the same person, at most four: one head is made of all of them.
+    shown
+        Which of them, counted from 0 with `photo` first, the head's camera, expression and landmarks are those of.
     """
 
     photo: Photo
@@ -109,6 +128,14 @@ class Request:
     texture_method: TextureMethod = "fused"
     adjustments: Adjustments = ()
     unused: tuple[Stroke, ...] = ()
+    more: tuple[FurtherPhoto, ...] = ()
+    shown: int = 0
+
+    @property
+    def photos(self) -> tuple[FurtherPhoto, ...]:
+        """All photos of the person, the first one too."""
+        first = FurtherPhoto(self.photo, self.face, self.landmarks, self.focal_px, self.unused)
+        return (first, *self.more)
 
     @property
     def texture_options(self) -> TextureOptions:

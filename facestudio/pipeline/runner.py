@@ -12,8 +12,19 @@ from facestudio.database.model import HeadDatabase, load_database
 from facestudio.errors import NoFaceError, UsageError
 from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
+from facestudio.pipeline import together
 from facestudio.pipeline.chosen_heads import with_chosen_weights
-from facestudio.pipeline.request import METHODS, TEXTURE_SIZES, CancelToken, Event, Outcome, Request, Stage
+from facestudio.pipeline.request import (
+    METHODS,
+    MOST_PHOTOS,
+    TEXTURE_SIZES,
+    CancelToken,
+    Event,
+    FurtherPhoto,
+    Outcome,
+    Request,
+    Stage,
+)
 from facestudio.pipeline.shape import DIAGONAL_35MM, Located, Shape, ShapeProblem, retrieval_method
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
@@ -100,6 +111,8 @@ class Runner:
             return value
 
         database = self._load(request.database)
+        if request.more:
+            return self._run_together(request, database, stage, timings, token)
         template = load_template()
         photo = _Identity(request.photo)
         given = _Identity(request.landmarks)
@@ -142,17 +155,97 @@ class Runner:
                 lambda: _texture(request, head, located, database, token),
             )
             head = replace(head, texture=texture)
-        if request.adjustments:
-            key = (_Identity(shape), request.adjustments, live)
-            vertices, deltas = self._cached("adjusted", key, lambda: _adjusted(request, shape, live))
-            head = _with_shape(head, vertices, deltas)
-        head = replace(head, timings_ms=timings)
+        head = replace(self._with_adjustments(head, request, shape, live), timings_ms=timings)
         return Outcome(head, faces, _notes(request, faces, head))
 
-    def _points(self, photo: Photo, face: DetectedFace) -> Landmarks:
+    def _run_together(
+        self,
+        request: Request,
+        database: HeadDatabase,
+        stage: together.RunStage,
+        timings: dict[str, float],
+        token: CancelToken,
+    ) -> Outcome:
+        """Make one head of several photos of a person."""
+        live = not request.texture_size
+        alone = [together.of_photo(request, number) for number in range(len(request.photos))]
+
+        def locate() -> tuple[tuple[DetectedFace, ...], ...]:
+            found: list[tuple[DetectedFace, ...]] = []
+            for number, one in enumerate(alone):
+                token.check()
+                photo = one.photo
+                found.append(
+                    self._cached(f"faces {number}", _Identity(photo), lambda photo=photo: locate_faces(photo))
+                )
+            return tuple(found)
+
+        photos = tuple(_Identity(one.photo) for one in alone)
+        faces = stage(Stage.LANDMARKS, photos, locate)
+        each: list[together.Each] = []
+        for number, (one, found) in enumerate(zip(alone, faces, strict=True)):
+            key = (_Identity(one.photo), one.face)
+
+            def located(
+                one: Request = one, found: tuple[DetectedFace, ...] = found, n: int = number
+            ) -> Located:
+                return _located(one, found, lambda photo, face: self._points(photo, face, f"points {n}"))
+
+            try:
+                given = (key, _Identity(one.landmarks))
+                each.append(together.Each(one, self._cached(f"located {number}", given, located), key))
+            except NoFaceError as error:
+                raise together.named(one, error) from error
+        all_of = tuple(each)
+        sights = together.sights_of(all_of, database, self._cached, token)
+        points = tuple(_Identity(sight.landmarks) for sight in sights)
+        base = (
+            *(photos, request.database, tuple((one.face, one.focal_px) for one in alone)),
+            request.excluded_heads,
+        )
+        # While a landmark is dragged the similar heads stay those of the last build at rest.
+        kept = self._kept.get(Stage.RETRIEVAL.value)
+        still = kept is not None and live and kept[0][:-1] == (base,)
+        heads = stage(
+            Stage.RETRIEVAL,
+            kept[0] if still and kept is not None else (base, points),
+            lambda: together.similar(sights, request.excluded_heads, token),
+        )
+        heads = with_chosen_weights(heads, request.head_weights, database)
+        shapes = stage(
+            Stage.SHAPE,
+            (base, points, request.head_weights, live),
+            lambda: together.solved(sights, heads, request.method, token, live),
+        )
+        shape, one = shapes[request.shown], all_of[request.shown]
+        head = replace(
+            _head(one.request, one.located, shape, heads), photos=together.photo_fits(all_of, shapes)
+        )
+        if request.texture_size:
+            posed = tuple(shape.posed() for shape in shapes)
+            unused = tuple(one.unused for one in alone)
+            texture = stage(
+                Stage.TEXTURE,
+                (base, points, request.head_weights, request.texture_options, unused),
+                lambda: together.texture_of(
+                    all_of, shapes, posed, database, heads, request.texture_options, token.check
+                ),
+            )
+            head = replace(head, texture=texture)
+        head = replace(self._with_adjustments(head, request, shape, live), timings_ms=timings)
+        return Outcome(head, faces[request.shown], _notes(one.request, faces[request.shown], head))
+
+    def _with_adjustments(self, head: Head, request: Request, shape: Shape, live: bool) -> Head:
+        if not request.adjustments:
+            return head
+        key = (_Identity(shape.vertices), request.adjustments, live)
+        vertices, deltas = self._cached("adjusted", key, lambda: _adjusted(request, shape, live))
+        return _with_shape(head, vertices, deltas)
+
+    def _points(self, photo: Photo, face: DetectedFace, name: str = "points") -> Landmarks:
         """Locate the 68 points of a face; kept, so that a moved landmark does not locate the others anew."""
         key = (_Identity(photo), _Identity(face))
-        return self._cached("points", key, lambda: locate_landmarks(photo, face.mesh))
+        return self._cached(name, key, lambda: locate_landmarks(photo, face.mesh))
 
     def _cached(self, name: str, key: Hashable, compute: Callable[[], _T]) -> _T:
         kept = self._kept.get(name)
@@ -184,12 +277,24 @@ def _check_request(request: Request) -> None:
         raise UsageError(f"There is no method {request.method!r}", hint="Methods: " + ", ".join(METHODS))
     if request.scalp not in SCALP_MODES:
         raise UsageError(f"There is no scalp {request.scalp!r}", hint="Scalps: " + ", ".join(SCALP_MODES))
-    if request.face < 1:
+    if request.more:
+        if len(request.photos) > MOST_PHOTOS:
+            raise UsageError(f"At most {MOST_PHOTOS} photos of one person can be used together")
+        if request.method != METHODS[0]:
+            raise UsageError(f"Several photos of one person need the method {METHODS[0]}")
+        if not 0 <= request.shown < len(request.photos):
+            raise UsageError(f"There is no photo {request.shown} among {len(request.photos)}")
+    for one in request.photos:
+        _check_photo(one)
+
+
+def _check_photo(one: FurtherPhoto) -> None:
+    if one.face < 1:
         raise UsageError("Faces are counted from 1")
-    if request.focal_px is not None and not 1 <= request.focal_px <= 1e6:
-        raise UsageError(f"A focal length of {request.focal_px} pixels is not possible")
-    if request.landmarks is not None and request.landmarks.scheme != "ibug68":
-        raise UsageError(f"Landmarks of scheme {request.landmarks.scheme}: reconstruction takes ibug68")
+    if one.focal_px is not None and not 1 <= one.focal_px <= 1e6:
+        raise UsageError(f"A focal length of {one.focal_px} pixels is not possible")
+    if one.landmarks is not None and one.landmarks.scheme != "ibug68":
+        raise UsageError(f"Landmarks of scheme {one.landmarks.scheme}: reconstruction takes ibug68")
 
 
 def _located(
@@ -226,8 +331,7 @@ def _chosen_face(request: Request, faces: tuple[DetectedFace, ...]) -> DetectedF
 
 def _head(request: Request, located: Located, shape: Shape, heads: tuple[SimilarHead, ...]) -> Head:
     template = load_template()
-    deltas = shape.expression_deltas
-    posed = shape.vertices + np.tensordot(shape.expression, deltas.astype(np.float64), axes=1)
+    deltas, posed = shape.expression_deltas, shape.posed()
     landmarks: Landmarks = located.landmarks
     return Head(
         template_version=template.version,

@@ -118,6 +118,12 @@ class Shape:
     method: str
     uncertainty_mm: Float32Array
 
+    def posed(self) -> FloatArray:
+        """Return the head as it stands in the photo, (V, 3) mm."""
+        return self.vertices + np.tensordot(
+            self.expression, self.expression_deltas.astype(np.float64), axes=1
+        )
+
 
 def photo_camera(photo: Photo, focal_px: float | None) -> Camera:
     """Return the photo's camera without pose: focal length given, from EXIF, or the one to start from."""

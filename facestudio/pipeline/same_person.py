@@ -1,0 +1,261 @@
+"""Several photos of one person: one identity solved jointly; each photo keeps its camera and its expression."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from facestudio.fitting.evidence import pixels_per_mm
+from facestudio.fitting.fit_values import Fit
+from facestudio.fitting.joint import Gaussian, joint_points, joint_posterior
+from facestudio.fitting.residual import apply_residual, close_lips, residual_spline, without_parting
+from facestudio.fitting.solver import fit_map
+from facestudio.fitting.uncertainty import after_pinning, calibrated, vertex_uncertainty
+from facestudio.geometry.camera import back_project, camera_position, to_camera_space
+from facestudio.pipeline.shape import SHRINKAGE, Shape, ShapeProblem
+from facestudio.retrieval.gallery import face_gallery
+from facestudio.retrieval.similar_heads import similar_heads, weighted_coefficients
+from facestudio.template.expressions import expression_deltas_for
+from facestudio.template.seating import seat_eyeballs
+from facestudio.values import BoolArray, Float32Array, FloatArray, Landmarks, SimilarHead
+
+_KNOWN = 1e8  # precision of an identity that is given
+_STEPS, _CORRECTION_STEPS = 8, 2
+_DEPTH_SIGMA = 4.0  # how unsure a landmark is along its line of sight, in times of across it
+_PINNED_MM = 1e-3
+_ROUNDS = 3
+
+
+class PersonPhoto(ShapeProblem):
+    """One of several photos of a person: a shape problem whose identity may be given."""
+
+    @property
+    def everyone(self) -> Gaussian:
+        """What is believed of any head's identity before it is seen."""
+        return Gaussian(self._centre, np.linalg.inv(self._spread))
+
+    def alone(self, landmarks: Landmarks, check: Callable[[], None] = lambda: None) -> Fit:
+        """Fit this photo without the others."""
+        fit = self.first_fit(check)
+        if landmarks is (self._located.located or self._located.landmarks):
+            return fit
+        model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
+        return fit_map(
+            model,
+            evidence,
+            fit.camera,
+            self._prior,
+            identity=fit.identity,
+            expression=fit.expression,
+            iterations=_CORRECTION_STEPS,
+            steady=True,
+            check=check,
+        )
+
+    def refit(
+        self, landmarks: Landmarks, fit: Fit, identity: FloatArray, check: Callable[[], None] = lambda: None
+    ) -> Fit:
+        """Return this photo's camera, expression and local modes for an identity that is given."""
+        model, evidence = self._evidence(landmarks, fit.camera, identity, fit.expression)
+        known = replace(self._prior, identity=identity, precision=_KNOWN * np.eye(len(identity)))
+        return fit_map(
+            model,
+            evidence,
+            fit.camera,
+            known,
+            identity=identity,
+            expression=fit.expression,
+            iterations=_STEPS,
+            steady=True,
+            check=check,
+        )
+
+    def similar(self, fit: Fit, excluded: frozenset[str]) -> tuple[SimilarHead, ...]:
+        """Return the heads that come nearest to a fitted face."""
+        face = self._mesh_model.points(fit.identity, local=fit.local)
+        return similar_heads(
+            self._database, face_gallery(self._database, self._template), face, excluded=excluded
+        )
+
+    def centre_of(self, heads: tuple[SimilarHead, ...]) -> FloatArray:
+        """Return the mean of the prior beside similar heads, (K,)."""
+        if not heads:
+            return self._centre
+        return self._centre + SHRINKAGE * (weighted_coefficients(self._database, heads) - self._centre)
+
+    def head(self, fit: Fit) -> FloatArray:
+        """Return the neutral head of a fit, without what splines add, (V, 3) mm."""
+        return self._database.shape(fit.identity) + self._local.T @ fit.local
+
+    def uncertainty(self, fit: Fit) -> Float32Array:
+        """Return how far each vertex of a fit may be off, (V,) mm."""
+        return calibrated(vertex_uncertainty(self._database, self._local, fit), self._template)
+
+    def shapes_of(self, head: FloatArray) -> Float32Array:
+        """Return the expression shapes of a head."""
+        return expression_deltas_for(self._template, head)
+
+    def quick_shapes(self, check: Callable[[], None]) -> Float32Array:
+        """Return those of the first fit's head, at once."""
+        return self._first_deltas(check)
+
+    def wanted(
+        self, landmarks: Landmarks, fit: Fit, heads: tuple[SimilarHead, ...]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return where the landmarks are to go in head space, posed, and where the fit has them, both (68, 3) mm."""
+        posed = self._landmark_model.points(fit.identity, fit.expression, fit.local)
+        return self._targets(landmarks, fit, heads), posed
+
+    def landmarks_on(self, vertices: FloatArray, expression: FloatArray, deltas: Float32Array) -> FloatArray:
+        """Return the landmarks of a posed head, (68, 3) mm."""
+        points = self._template.ibug68
+        return points.points(vertices) + np.tensordot(
+            expression, points.points(deltas.astype(np.float64)), axes=1
+        )
+
+    def finished(
+        self,
+        vertices: FloatArray,
+        left: FloatArray,
+        sigma: FloatArray,
+        moved: BoolArray,
+        uncertainty: Float32Array,
+    ) -> tuple[FloatArray, Float32Array]:
+        """Let splines take up what is left at the landmarks, (68, 3) mm; returns the head and how sure it is."""
+        spline = residual_spline(self._template, sigma, moved)
+        displaced = apply_residual(self._template, spline, vertices, without_parting(left, moved))
+        closed = close_lips(self._template, displaced, self._database.mean_head(), moved)
+        neutral = seat_eyeballs(self._template, closed)
+        return neutral, after_pinning(uncertainty, spline.matrix, moved)
+
+    def met(self, vertices: FloatArray, left: FloatArray, moved: BoolArray) -> FloatArray:
+        """Move pinned landmarks by what is left at them, (68, 3) mm."""
+        spline = residual_spline(self._template, np.ones(68), moved)
+        return apply_residual(self._template, spline, vertices, np.where(moved[:, None], left, 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """One of the photos with its points, and how it was fitted alone."""
+
+    problem: PersonPhoto
+    landmarks: Landmarks
+    fit: Fit
+
+
+def joint_fits(
+    sights: Sequence[Sight],
+    check: Callable[[], None] = lambda: None,
+    heads: tuple[SimilarHead, ...] = (),
+) -> tuple[Fit, ...]:
+    """Return every photo's fit with the one identity, and the one set of local modes, that all photos tell together.
+
+    Parameters
+    ----------
+    sights
+        The photos; all of one database.
+    check
+        May raise to cancel.
+    heads
+        Similar heads, if they are known; they move the prior's mean.
+    """
+    first = sights[0].problem
+    prior = first.everyone
+    alone = [Gaussian(sight.fit.identity, sight.fit.identity_covariance) for sight in sights]
+    centre = first.centre_of(heads)
+    joint = joint_posterior(alone, prior, centre=centre)
+    fits: list[Fit] = []
+    for sight in sights:
+        check()
+        fits.append(sight.problem.refit(sight.landmarks, sight.fit, joint.mean, check))
+    return tuple(replace(fit, identity_covariance=joint.covariance) for fit in _one_surface(fits))
+
+
+def _one_surface(fits: list[Fit]) -> list[Fit]:
+    """Give fits the local modes that they tell together; photos whose points see other modes keep out of it."""
+    seen = fits[0].local_seen
+    same = [fit for fit in fits if np.array_equal(fit.local_seen, seen)]
+    size = 3 * seen.shape[1]
+    if not size:
+        return fits
+    told = [Gaussian((seen.T @ fit.local).reshape(-1), fit.local_covariance) for fit in same]
+    joint = joint_posterior(told, Gaussian(np.zeros(size), np.eye(size)))
+    local = seen @ joint.mean.reshape(-1, 3)
+    return [replace(fit, local=local, local_seen=seen, local_covariance=joint.covariance) for fit in fits]
+
+
+def joint_shapes(
+    sights: Sequence[Sight],
+    fits: Sequence[Fit],
+    heads: tuple[SimilarHead, ...],
+    method: str,
+    check: Callable[[], None] = lambda: None,
+    live: bool = False,
+) -> tuple[Shape, ...]:
+    """Return the one head as each photo has it: same vertices, own camera and expression.
+
+    What the fit leaves at the landmarks is put together from all photos, each saying most across its lines of sight:
+    a landmark that was moved by hand in two photos is met in both.
+
+    Parameters
+    ----------
+    sights, fits
+        The photos, and what `joint_fits` returned.
+    heads
+        The similar heads in use.
+    method
+        To be named in the result.
+    check
+        May raise to cancel.
+    live
+        The expression shapes may be those of the first fit's head.
+    """
+    main = sights[0].problem
+    moved_each = np.stack([sight.landmarks.moved for sight in sights])
+    moved = moved_each.any(axis=0)
+    sigma_each = np.stack([_sigma_mm(sight, fit) for sight, fit in zip(sights, fits, strict=True)])
+    # Where a point was set by hand in one photo, what others located there has no say.
+    sigma_each = np.where(moved_each, _PINNED_MM, np.where(moved, 1e3, sigma_each))
+    left_each, sight_each = [], []
+    for sight, fit in zip(sights, fits, strict=True):
+        check()
+        target, posed = sight.problem.wanted(sight.landmarks, fit, heads)
+        left_each.append(target - posed)
+        sight_each.append(_unit(target - camera_position(fit.camera)))
+    lines = np.stack(sight_each)
+    left, sigma = _combined(np.stack(left_each), lines, sigma_each, moved)
+    vertices, unsure = main.finished(main.head(fits[0]), left, sigma, moved, main.uncertainty(fits[0]))
+    deltas = main.quick_shapes(check) if live else main.shapes_of(vertices)
+    for _ in range(_ROUNDS if moved.any() else 0):
+        # A head moves by expression shapes of its own: pinned landmarks are brought to their lines again.
+        rest = np.stack(
+            [
+                _off_line(sight.problem.landmarks_on(vertices, fit.expression, deltas), fit, sight.landmarks)
+                for sight, fit in zip(sights, fits, strict=True)
+            ]
+        )
+        vertices = main.met(vertices, _combined(rest, lines, sigma_each, moved)[0], moved)
+    return tuple(Shape(fit.camera, vertices, fit.expression, deltas, method, unsure) for fit in fits)
+
+
+def _combined(
+    left: FloatArray, lines: FloatArray, sigma: FloatArray, moved: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    depth = np.where(moved, 1.0, _DEPTH_SIGMA * sigma.min(axis=0))
+    places, unsure = joint_points(left, lines, sigma, depth)
+    return places, np.where(moved, 1.0, unsure)
+
+
+def _sigma_mm(sight: Sight, fit: Fit) -> FloatArray:
+    variance = sight.landmarks.covariance[:, [0, 1], [0, 1]].mean(axis=1)
+    return np.maximum(np.sqrt(variance) / pixels_per_mm(fit.camera), 0.1)
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def _off_line(points: FloatArray, fit: Fit, landmarks: Landmarks) -> FloatArray:
+    """Return the way from points (68, 3) mm to the lines of sight of their landmarks, at their own depth."""
+    depth = to_camera_space(fit.camera, points)[:, 2]
+    return back_project(fit.camera, landmarks.points, depth) - points
