@@ -304,6 +304,24 @@ class Texture:
         return self.pixels.shape[0]
 
 
+@dataclass(frozen=True)
+class Advice:
+    """What about a photo limits its head.
+
+    Attributes
+    ----------
+    topic
+        A word for programs: turned, lens, blurred ...
+    title, text, help
+        For people: two or three words, a sentence, and what would help.
+    """
+
+    topic: str
+    title: str
+    text: str
+    help: str
+
+
 @dataclass(frozen=True, eq=False)
 class PhotoFit:
     """One of several photos of a person, as the head was fitted to it.
@@ -354,6 +372,8 @@ class Head:
         from its true place); None if it is not known.
     photos
         If it was made of several photos: all of them, in their order. The fields above are those of one of them.
+    advice
+        What about the photo limits the head.
     """
 
     template_version: str
@@ -374,6 +394,7 @@ class Head:
     timings_ms: dict[str, float] = field(default_factory=dict[str, float])
     uncertainty_mm: Float32Array | None = None
     photos: tuple[PhotoFit, ...] = ()
+    advice: tuple[Advice, ...] = ()
 
     def __post_init__(self) -> None:
         v = len(self.vertices)

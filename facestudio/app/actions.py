@@ -26,6 +26,10 @@ SPECS: dict[str, Spec] = {
     "save": Spec("Save project", "Ctrl+S", "save", "Save the photo with all that was decided about it"),
     "save_as": Spec("Save project as…", "Ctrl+Alt+S", "save", "Save the project as another file"),
     "paste": Spec("Paste photo", "Ctrl+V", "paste", "Open the picture or the file in the clipboard"),
+    "add_photo": Spec(
+        "Add photos of this person…", "Ctrl+Shift+O", "plus", "One head of two to five photos of one person"
+    ),
+    "remove_photo": Spec("Remove this photo", "", "", "Make the head without the photo that is shown"),
     "close_photo": Spec("Close photo", "Ctrl+W", "close", "Back to the welcome page"),
     "export": Spec("Export…", "Ctrl+E", "export", "Write the head as OBJ or GLB"),
     "export_again": Spec(

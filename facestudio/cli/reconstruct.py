@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # As in facestudio.pipeline.request, which is too heavy to import for the help.
 METHODS = ("default", "map", "paper", "mean")
 
+MOST_PHOTOS = 5  # of one person
+
 SCALPS = ("photo", "stubble", "bald")
 TEXTURE_METHODS = ("fused", "paste")
 
@@ -97,6 +99,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--face", type=whole_number(1), metavar="N", help="which face, counted from the largest (default: 1)"
     )
+    parser.add_argument(
+        "--same-person",
+        action="store_true",
+        help=f"the photos show one person: make one head of all of them (2 to {MOST_PHOTOS} photos)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace results that are already there")
     parser.set_defaults(run=run)
 
@@ -109,7 +116,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     UsageError
         If the options do not go together.
     """
-    jobs = plan(args.photos, args.name)
+    if args.same_person:
+        _check_same_person(args)
+        # Named after the first photo, unless a name is given.
+        jobs = plan(args.photos[:1], args.name)
+    else:
+        jobs = plan(args.photos, args.name)
     if args.landmarks is not None and len(jobs) > 1:
         raise UsageError("--landmarks is for one photo")
     from facestudio.pipeline.runner import Runner
@@ -118,13 +130,28 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return each(jobs, console, lambda job, where: _one(runner, job, args, console, where))
 
 
+def _check_same_person(args: argparse.Namespace) -> None:
+    if not 2 <= len(args.photos) <= MOST_PHOTOS:
+        raise UsageError(f"--same-person takes 2 to {MOST_PHOTOS} photos")
+    if args.landmarks is not None:
+        raise UsageError(
+            "--landmarks is for one photo", hint="Correct points in the app, and use its project"
+        )
+    if args.face is not None:
+        raise UsageError("--face is for one photo: of several, the largest face of each is used")
+    if any(Path(photo).suffix.lower() == ".facestudio" for photo in args.photos):
+        raise UsageError("--same-person takes photos; a project holds its own")
+    if args.method != METHODS[0]:
+        raise UsageError(f"--same-person needs the method {METHODS[0]}")
+
+
 def _one(
     runner: "Runner", job: Job, args: argparse.Namespace, console: Console, where: str
 ) -> dict[str, Any]:
     from facestudio.export import check_outputs, export_head
     from facestudio.photo import load_photo
     from facestudio.pipeline.project import SUFFIX, load_project
-    from facestudio.pipeline.request import CancelToken, Event, Request
+    from facestudio.pipeline.request import CancelToken, Event, FurtherPhoto, Request
 
     check_outputs(args.output, job.name, args.format, args.overwrite, coverage=args.coverage)
     if job.photo.suffix.lower() == SUFFIX:
@@ -142,6 +169,9 @@ def _one(
             database=args.database,
             texture_size=args.texture_size,
             method=args.method,
+            more=tuple(FurtherPhoto(load_photo(Path(name))) for name in args.photos[1:])
+            if args.same_person
+            else (),
         )
     request = replace(request, scalp=args.scalp, albedo=args.albedo, texture_method=args.texture_method)
 
@@ -168,6 +198,7 @@ def _one(
         console.result(str(path))
     return {
         "photo": job.photo,
+        **({"photos": [Path(name) for name in args.photos]} if args.same_person else {}),
         "name": job.name,
         "outputs": dict(files),
         "faces": len(outcome.faces),

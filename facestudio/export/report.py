@@ -100,6 +100,7 @@ def report_text(head: Head, mesh: ExportMesh, units: Units, expression: Expressi
             "grid": [head.texture.poisson_size] * 2,
             "relative_residual": float(head.texture.poisson_residual),
         },
+        "advice": [{"topic": a.topic, "title": a.title, "text": a.text, "help": a.help} for a in head.advice],
         "timings_ms": {stage: float(round(ms, 3)) for stage, ms in head.timings_ms.items()},
     }
     # A line for each entry: the file is read by people too.

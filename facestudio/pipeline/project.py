@@ -2,29 +2,53 @@
 
 import io
 import json
-import math
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import UnreadableInputError, WriteError
-from facestudio.pipeline.request import METHODS, Request
+from facestudio.pipeline.project_values import (
+    number,
+    optional,
+    points_from_json,
+    points_to_json,
+    stroke_from_json,
+    strokes_to_json,
+    text,
+)
+from facestudio.pipeline.request import METHODS, MOST_PHOTOS, FurtherPhoto, Request
 from facestudio.template.sliders import Adjustments
 from facestudio.texture.strokes import Stroke
 from facestudio.values import Landmarks, Photo
 
 SUFFIX = ".facestudio"
-FORMAT, VERSION = "facestudio-project", 1
+FORMAT, VERSION = "facestudio-project", 2
 _JSON, _PHOTO = "project.json", "photo.png"
 _MOST_JSON, _MOST_PHOTO, _MOST_MEMBERS = 4 << 20, 1 << 30, 64
-_POINTS = 68
 _MOST_VARIANTS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectPhoto:
+    """Another photo of the same person, with what was decided about it; the fields are as in Project."""
+
+    photo: Photo
+    face: int = 1
+    landmarks: Landmarks | None = None
+    located: Landmarks | None = None
+    focal_px: float | None = None
+    unused: tuple[Stroke, ...] = ()
+
+    def asked(self) -> FurtherPhoto:
+        """Return what to reconstruct from; points that nobody moved are left to the pipeline."""
+        edited = self.landmarks is not None and bool(self.landmarks.moved.any())
+        landmarks = self.landmarks if edited else None
+        return FurtherPhoto(self.photo, self.face, landmarks, self.focal_px, self.unused)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +71,8 @@ class Project:
         As in Request.
     variants
         (name, what was decided otherwise), by name: projects of the same photo without variants of their own.
+    more
+        Further photos of the same person.
     """
 
     photo: Photo
@@ -61,6 +87,14 @@ class Project:
     adjustments: Adjustments = ()
     unused: tuple[Stroke, ...] = ()
     variants: tuple[tuple[str, "Project"], ...] = ()
+    more: tuple[ProjectPhoto, ...] = ()
+
+    def further_photos(self) -> tuple[Photo, ...]:
+        """Return the further photos of this project and of its variants, each once."""
+        found: dict[int, Photo] = {}
+        for project in (self, *(variant for _, variant in self.variants)):
+            found.update({id(one.photo): one.photo for one in project.more})
+        return tuple(found.values())
 
     def request(self, *, texture_size: int = 2048, method: str = METHODS[0]) -> Request:
         """Return what to reconstruct; points that nobody moved are left to the pipeline."""
@@ -77,6 +111,7 @@ class Project:
             focal_px=self.focal_px,
             adjustments=self.adjustments,
             unused=self.unused,
+            more=tuple(one.asked() for one in self.more),
         )
 
 
@@ -89,7 +124,13 @@ def encode_photo(photo: Photo) -> bytes:
     return file.getvalue()
 
 
-def save_project(project: Project, path: Path, *, photo_png: bytes | None = None) -> None:
+def save_project(
+    project: Project,
+    path: Path,
+    *,
+    photo_png: bytes | None = None,
+    encode: Callable[[Photo], bytes] = encode_photo,
+) -> None:
     """Write a project; the file is complete or what it was before.
 
     Parameters
@@ -100,20 +141,24 @@ def save_project(project: Project, path: Path, *, photo_png: bytes | None = None
         Where to.
     photo_png
         What `encode_photo` returned for this photo, if it is at hand.
+    encode
+        Does that for the further photos.
 
     Raises
     ------
     WriteError
         If it cannot be written.
     """
-    text = json.dumps(_to_json(project), indent=1, allow_nan=False)
+    written = json.dumps(_to_json(project), indent=1, allow_nan=False)
     beside: Path | None = None
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as handle:
             beside = Path(handle.name)
             with zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED) as archive:
-                archive.writestr(_JSON, text)
+                archive.writestr(_JSON, written)
                 archive.writestr(_PHOTO, photo_png or encode_photo(project.photo), zipfile.ZIP_STORED)
+                for index, photo in enumerate(project.further_photos()):
+                    archive.writestr(_further(index), encode(photo), zipfile.ZIP_STORED)
         beside.replace(path)
     except OSError as error:
         if beside is not None:
@@ -134,8 +179,15 @@ def load_project(path: Path) -> Project:
             _check_members(archive, path)
             document = json.loads(_member(archive, _JSON, _MOST_JSON, path))
             _check_version(document, path)
-            photo_png = _member(archive, _PHOTO, _MOST_PHOTO, path)
-        return _from_json(document, _decode_photo(photo_png, document))
+            photo = _decode_photo(_member(archive, _PHOTO, _MOST_PHOTO, path), document["photo"])
+            described = cast("list[Any]", document.get("photos") or [])
+            if len(described) > _MOST_MEMBERS - 2:
+                raise ValueError("photos")
+            further = [
+                _decode_photo(_member(archive, _further(index), _MOST_PHOTO, path), described[index])
+                for index in range(len(described))
+            ]
+        return _from_json(document, photo, further)
     except UnreadableInputError:
         raise
     except OSError as error:
@@ -192,7 +244,11 @@ def _check_version(document: Any, path: Path) -> None:
         )
 
 
-def _decode_photo(data: bytes, document: dict[str, Any]) -> Photo:
+def _further(index: int) -> str:
+    return f"photo-{index + 2}.png"
+
+
+def _decode_photo(data: bytes, meta: dict[str, Any]) -> Photo:
     from facestudio.photo import load_photo
 
     with tempfile.TemporaryDirectory(prefix="facestudio-") as folder:
@@ -203,133 +259,111 @@ def _decode_photo(data: bytes, document: dict[str, Any]) -> Photo:
         except UnreadableInputError as error:
             reason = str(error).replace(str(file), "it")
             raise UnreadableInputError(f"The photo inside the project cannot be used: {reason}") from error
-    meta = document["photo"]
     source = meta.get("path")
     return Photo(
         pixels,
-        name=_text(meta["name"]),
-        path=None if source is None else Path(_text(source)),
-        focal_px=_optional(meta.get("focal_px"), 1.0, 1e6),
+        name=text(meta["name"]),
+        path=None if source is None else Path(text(source)),
+        focal_px=optional(meta.get("focal_px"), 1.0, 1e6),
     )
 
 
+def _photo_to_json(photo: Photo) -> dict[str, Any]:
+    path = None if photo.path is None else str(photo.path)
+    return {"name": photo.name, "path": path, "focal_px": photo.focal_px}
+
+
 def _to_json(project: Project) -> dict[str, Any]:
-    photo = project.photo
+    photos = project.further_photos()
     return {
         "format": FORMAT,
-        "version": VERSION,
-        "photo": {
-            "name": photo.name,
-            "path": None if photo.path is None else str(photo.path),
-            "focal_px": photo.focal_px,
-        },
-        **_decisions_to_json(project),
-        "variants": {name: _decisions_to_json(variant) for name, variant in project.variants},
+        # What has one photo, programs from before there could be several read too.
+        "version": VERSION if photos else 1,
+        "photo": _photo_to_json(project.photo),
+        **({"photos": [_photo_to_json(photo) for photo in photos]} if photos else {}),
+        **_decisions_to_json(project, photos),
+        "variants": {name: _decisions_to_json(variant, photos) for name, variant in project.variants},
     }
 
 
-def _decisions_to_json(project: Project) -> dict[str, Any]:
+def _more_to_json(one: ProjectPhoto, photos: tuple[Photo, ...]) -> dict[str, Any]:
+    return {
+        "photo": next(index for index, photo in enumerate(photos) if photo is one.photo),
+        "face": one.face,
+        "landmarks": points_to_json(one.landmarks),
+        "located": points_to_json(one.located),
+        "focal_px": one.focal_px,
+        "unused": strokes_to_json(one.unused),
+    }
+
+
+def _more_from_json(value: Any, photos: list[Photo]) -> ProjectPhoto:
+    index = value["photo"]
+    if not isinstance(index, int) or not 0 <= index < len(photos):
+        raise ValueError("photo")
+    return ProjectPhoto(
+        photos[index],
+        face=_face(value),
+        landmarks=points_from_json(value.get("landmarks")),
+        located=points_from_json(value.get("located")),
+        focal_px=optional(value.get("focal_px"), 1.0, 1e6),
+        unused=tuple(stroke_from_json(stroke) for stroke in value.get("unused") or ()),
+    )
+
+
+def _face(document: dict[str, Any]) -> int:
+    face = document["face"]
+    if not isinstance(face, int) or face < 1:
+        raise ValueError("face")
+    return face
+
+
+def _decisions_to_json(project: Project, photos: tuple[Photo, ...]) -> dict[str, Any]:
     return {
         "face": project.face,
-        "landmarks": _points_to_json(project.landmarks),
-        "located": _points_to_json(project.located),
+        "landmarks": points_to_json(project.landmarks),
+        "located": points_to_json(project.located),
         "database": project.database,
         "excluded_heads": sorted(project.excluded),
         "head_weights": dict(project.head_weights),
         "focal_px": project.focal_px,
         "expression": None if project.expression is None else list(project.expression),
         "adjustments": dict(project.adjustments),
-        "unused": [
-            {"points": [list(p) for p in stroke.points], "radius": stroke.radius, "erase": stroke.erase}
-            for stroke in project.unused
-        ],
+        "unused": strokes_to_json(project.unused),
+        **({"more": [_more_to_json(one, photos) for one in project.more]} if project.more else {}),
     }
 
 
-def _from_json(document: dict[str, Any], photo: Photo) -> Project:
+def _from_json(document: dict[str, Any], photo: Photo, further: list[Photo]) -> Project:
     variants = cast("dict[str, Any]", document.get("variants") or {})
     if len(variants) > _MOST_VARIANTS:
         raise ValueError("variants")
-    kept = [(_text(name), _decisions_from_json(variants[name], photo)) for name in sorted(variants)]
-    return replace(_decisions_from_json(document, photo), variants=tuple(kept))
+    kept = [(text(name), _decisions_from_json(variants[name], photo, further)) for name in sorted(variants)]
+    return replace(_decisions_from_json(document, photo, further), variants=tuple(kept))
 
 
-def _decisions_from_json(document: dict[str, Any], photo: Photo) -> Project:
+def _decisions_from_json(document: dict[str, Any], photo: Photo, further: list[Photo]) -> Project:
     weights = cast("dict[str, Any]", document.get("head_weights") or {})
     adjustments = cast("dict[str, Any]", document.get("adjustments") or {})
     expression = document.get("expression")
     if expression is not None and len(expression) != 52:
         raise ValueError("expression")
-    face = document["face"]
-    if not isinstance(face, int) or face < 1:
-        raise ValueError("face")
+    more = cast("list[Any]", document.get("more") or [])
+    if len(more) >= MOST_PHOTOS:
+        raise ValueError("more")
     return Project(
         photo,
-        face=face,
-        landmarks=_points_from_json(document.get("landmarks")),
-        located=_points_from_json(document.get("located")),
-        database=_text(document["database"]),
-        excluded=frozenset(_text(name) for name in document.get("excluded_heads") or ()),
-        head_weights=tuple(
-            sorted((_text(name), _number(value, 0.0, 1.0)) for name, value in weights.items())
-        ),
-        focal_px=_optional(document.get("focal_px"), 1.0, 1e6),
-        expression=None if expression is None else tuple(_number(value, 0.0, 1.0) for value in expression),
+        face=_face(document),
+        landmarks=points_from_json(document.get("landmarks")),
+        located=points_from_json(document.get("located")),
+        database=text(document["database"]),
+        excluded=frozenset(text(name) for name in document.get("excluded_heads") or ()),
+        head_weights=tuple(sorted((text(name), number(value, 0.0, 1.0)) for name, value in weights.items())),
+        focal_px=optional(document.get("focal_px"), 1.0, 1e6),
+        expression=None if expression is None else tuple(number(value, 0.0, 1.0) for value in expression),
         adjustments=tuple(
-            sorted((_text(name), _number(value, -1.0, 1.0)) for name, value in adjustments.items())
+            sorted((text(name), number(value, -1.0, 1.0)) for name, value in adjustments.items())
         ),
-        unused=tuple(_stroke(value) for value in document.get("unused") or ()),
+        unused=tuple(stroke_from_json(value) for value in document.get("unused") or ()),
+        more=tuple(_more_from_json(value, further) for value in more),
     )
-
-
-def _points_to_json(points: Landmarks | None) -> dict[str, Any] | None:
-    if points is None:
-        return None
-    return {
-        "scheme": points.scheme,
-        "method": points.method,
-        "points": points.points.tolist(),
-        "covariance": points.covariance.tolist(),
-        "moved": points.moved.tolist(),
-    }
-
-
-def _points_from_json(value: Any) -> Landmarks | None:
-    if value is None:
-        return None
-    points = np.asarray(value["points"], dtype=np.float64)
-    covariance = np.asarray(value["covariance"], dtype=np.float64)
-    moved = np.asarray(value["moved"])
-    if points.shape != (_POINTS, 2) or covariance.shape != (_POINTS, 2, 2) or moved.shape != (_POINTS,):
-        raise ValueError("landmarks")
-    if value["scheme"] != "ibug68" or moved.dtype != np.bool_:
-        raise ValueError("landmarks")
-    if not (np.isfinite(points).all() and np.isfinite(covariance).all() and np.abs(points).max() < 1e6):
-        raise ValueError("landmarks")
-    if (np.linalg.eigvalsh((covariance + covariance.transpose(0, 2, 1)) / 2) < 0).any():
-        raise ValueError("covariance")
-    return Landmarks("ibug68", points, covariance, moved, _text(value["method"]))
-
-
-def _stroke(value: Any) -> Stroke:
-    points = tuple((_number(x, -1e6, 1e6), _number(y, -1e6, 1e6)) for x, y in value["points"])
-    if not points or not isinstance(value["erase"], bool):
-        raise ValueError("stroke")
-    return Stroke(points, _number(value["radius"], 0.1, 1e5), value["erase"])
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 4096 or "\0" in value:
-        raise ValueError("text")
-    return value
-
-
-def _number(value: Any, low: float, high: float) -> float:
-    number = float(value)
-    if isinstance(value, (bool, str)) or not math.isfinite(number) or not low <= number <= high:
-        raise ValueError("number")
-    return number
-
-
-def _optional(value: Any, low: float, high: float) -> float | None:
-    return None if value is None else _number(value, low, high)

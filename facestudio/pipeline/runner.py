@@ -5,7 +5,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from facestudio.database.model import HeadDatabase, load_database
@@ -13,6 +12,7 @@ from facestudio.errors import NoFaceError, UsageError
 from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.pipeline import together
+from facestudio.pipeline.advice import advise
 from facestudio.pipeline.chosen_heads import with_chosen_weights
 from facestudio.pipeline.request import (
     METHODS,
@@ -25,7 +25,7 @@ from facestudio.pipeline.request import (
     Request,
     Stage,
 )
-from facestudio.pipeline.shape import DIAGONAL_35MM, Located, Shape, ShapeProblem, retrieval_method
+from facestudio.pipeline.shape import Located, Shape, ShapeProblem, retrieval_method
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
 from facestudio.template.sliders import adjusted
@@ -156,7 +156,7 @@ class Runner:
             )
             head = replace(head, texture=texture)
         head = replace(self._with_adjustments(head, request, shape, live), timings_ms=timings)
-        return Outcome(head, faces, _notes(request, faces, head))
+        return self._advised(head, request, faces, located.face)
 
     def _run_together(
         self,
@@ -233,7 +233,18 @@ class Runner:
             )
             head = replace(head, texture=texture)
         head = replace(self._with_adjustments(head, request, shape, live), timings_ms=timings)
-        return Outcome(head, faces[request.shown], _notes(one.request, faces[request.shown], head))
+        return self._advised(head, one.request, faces[request.shown], one.located.face)
+
+    def _advised(
+        self, head: Head, request: Request, faces: tuple[DetectedFace, ...], face: DetectedFace | None
+    ) -> Outcome:
+        # Moving points does not change what a photo is good for.
+        key = (_Identity(request.photo), request.face, request.focal_px, face is None)
+        advice = self._cached(
+            "advice", key, lambda: advise(request.photo, faces, face, head.camera, request.face)
+        )
+        notes = tuple(f"{one.text}. {one.help}" for one in advice)
+        return Outcome(replace(head, advice=advice), faces, notes)
 
     def _with_adjustments(self, head: Head, request: Request, shape: Shape, live: bool) -> Head:
         if not request.adjustments:
@@ -375,16 +386,3 @@ def _texture(
     mesh = None if located.face is None else located.face.mesh.points
     sitting = Sitting(request.photo, head.camera, head.posed_vertices(), head.vertices, mesh, request.unused)
     return make_texture(sitting, database, head.similar_heads, request.texture_options, token.check)
-
-
-def _notes(request: Request, faces: tuple[DetectedFace, ...], head: Head) -> tuple[str, ...]:
-    notes: list[str] = []
-    if len(faces) > 1 and request.landmarks is None:
-        notes.append(f"{len(faces)} faces found; number {request.face} was used (1 is the largest)")
-    if head.camera.focal_source == "estimated":
-        width, height = request.photo.size
-        lens = head.camera.fx / float(np.hypot(width, height)) * DIAGONAL_35MM
-        notes.append(
-            f"The photo does not say its focal length; {lens:.0f} mm (35 mm equivalent) was estimated from the face"
-        )
-    return tuple(notes)

@@ -12,11 +12,13 @@ from facestudio.pipeline.request import CancelToken, Event, Outcome, Request, St
 from facestudio.template.model import load_template
 from facestudio.template.sliders import adjusted
 from facestudio.values import (
+    Advice,
     Coverage,
     DetectedFace,
     FaceBox,
     Head,
     Landmarks,
+    PhotoFit,
     SimilarHead,
     Texture,
 )
@@ -47,6 +49,7 @@ class FakeRunner:
         self.finished: list[Request] = []
         self.cancelled_in: list[Stage] = []
         self.texture: np.ndarray | None = None
+        self.advice: tuple[Advice, ...] = ()
         self.stage: Stage | None = None  # the stage it is in, its duration already read
 
     def run(self, request: Request, on_event: Callable[[Event], None], cancel: CancelToken) -> Outcome:
@@ -95,6 +98,10 @@ class FakeRunner:
 
     def _outcome(self, request: Request) -> Outcome:
         template = load_template()
+        whole, shown = request, request.photos[request.shown]
+        request = replace(
+            request, photo=shown.photo, face=shown.face, landmarks=shown.landmarks, focal_px=shown.focal_px
+        )
         camera = self._camera(request)
         rest = template.ibug68.points(template.vertices)
         pixels, depth = project(camera, rest)
@@ -136,8 +143,19 @@ class FakeRunner:
             database=request.database,
             texture=texture,
             timings_ms={"landmarks": 12.0, "shape": 20.0},
+            photos=self._photos(whole) if whole.more else (),
+            advice=self.advice,
         )
         return Outcome(head, self._faces(request), ())
+
+    def _photos(self, request: Request) -> tuple[PhotoFit, ...]:
+        fits = []
+        for place in range(len(request.photos)):
+            one = request.photos[place]
+            alone = Request(one.photo, face=one.face, landmarks=one.landmarks, texture_size=0)
+            head = self._outcome(alone).head
+            fits.append(PhotoFit(one.photo.name, head.camera, head.expression, head.landmarks))
+        return tuple(fits)
 
     def _similar(self, request: Request) -> tuple[SimilarHead, ...]:
         found = {"mh-0042": (0.91, 0.6), "mh-0107": (0.84, 0.4), "mh-0300": (0.5, 0.2)}

@@ -1,75 +1,14 @@
 """What is being worked on: the photo, its landmarks, the head, and the undo steps."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from facestudio.database.model import DEFAULT_DATABASE
-from facestudio.texture.strokes import Stroke
+from facestudio.app.document.state import EditState
+from facestudio.pipeline.project import ProjectPhoto
+from facestudio.pipeline.request import MOST_PHOTOS
 from facestudio.values import DetectedFace, Landmarks, Photo
-
-
-@dataclass(frozen=True, eq=False)
-class EditState:
-    """All that an undo step changes.
-
-    Attributes
-    ----------
-    face
-        Which of the photo's faces, 1 is the largest.
-    landmarks
-        ibug68 points as they are now; None until they were located.
-    located
-        The same points before anybody moved them.
-    focal_px
-        Focal length that the person chose; None as the pipeline finds it.
-    excluded
-        Database heads that may not be used.
-    head_weights
-        (id, weight 0..1) of database heads whose weight the person chose.
-    expression
-        52 weights that the person chose for the head as it is shown; None for what was found. The fit knows
-        nothing of them.
-    unused
-        Strokes over the photo where the texture may not use it.
-    variants
-        (name, state) that the person kept, by name; those have no variants of their own.
-    database
-        The head database that similar heads come from.
-    adjustments
-        (slider, value -1..1): how the person shaped the fitted head further.
-    """
-
-    face: int = 1
-    landmarks: Landmarks | None = None
-    located: Landmarks | None = None
-    focal_px: float | None = None
-    excluded: frozenset[str] = frozenset()
-    head_weights: tuple[tuple[str, float], ...] = ()
-    expression: tuple[float, ...] | None = None
-    adjustments: tuple[tuple[str, float], ...] = ()
-    database: str = DEFAULT_DATABASE
-    unused: tuple[Stroke, ...] = ()
-    variants: tuple[tuple[str, "EditState"], ...] = ()
-
-    @property
-    def edited(self) -> bool:
-        """Whether a point was moved by hand (soft neighbours move only with such a one)."""
-        return self.landmarks is not None and bool(self.landmarks.moved.any())
-
-    def builds_like(self, other: "EditState") -> bool:
-        """Whether another state gives the same head."""
-        return (
-            self.face == other.face
-            and self.landmarks is other.landmarks
-            and self.focal_px == other.focal_px
-            and self.excluded == other.excluded
-            and self.head_weights == other.head_weights
-            and self.adjustments == other.adjustments
-            and self.database == other.database
-            and self.unused == other.unused
-        )
 
 
 class _Change(QUndoCommand):
@@ -106,10 +45,13 @@ class Document(QObject):
 
     A gesture shows its steps with `preview` and ends with `commit` (one undo step) or `revert`. No undo step
     is made or taken while a build runs: `about_to_change` is emitted first, and whoever builds gives that
-    build up.
+    build up. A person may have several photos: one of them is shown and edited. Which one is no undo step, but steps
+    know it: taking one back shows the photo it was made in.
     """
 
     photo_changed = Signal()
+    photo_shown = Signal()
+    photos_changed = Signal()
     faces_changed = Signal()
     landmarks_changed = Signal()
     previewed = Signal()
@@ -123,7 +65,7 @@ class Document(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.undo_stack = QUndoStack(self)
-        self.photo: Photo | None = None
+        self.opened: Photo | None = None
         self.faces: tuple[DetectedFace, ...] = ()
         self.state = EditState()
         self.selection: frozenset[int] = frozenset()
@@ -134,6 +76,16 @@ class Document(QObject):
     def landmarks(self) -> Landmarks | None:
         """The points as they are now, those of a running gesture included."""
         return self.state.landmarks
+
+    @property
+    def photo(self) -> Photo | None:
+        """The photo that is shown."""
+        return self.state.shown or self.opened
+
+    @property
+    def photos(self) -> tuple[ProjectPhoto, ...]:
+        """All photos of the person, in their order."""
+        return () if self.opened is None else self.state.photos(self.opened)
 
     @property
     def displaced(self) -> frozenset[int]:
@@ -153,11 +105,12 @@ class Document(QObject):
         """Start anew with a photo, and with what was decided about it; steps made before are forgotten."""
         self._end_gesture()
         self.undo_stack.clear()
-        self.photo = photo
+        self.opened = photo
         self.faces = ()
         self.state = state or EditState()
         self.select(frozenset())
         self.photo_changed.emit()
+        self.photos_changed.emit()
         self.faces_changed.emit()
         self.landmarks_changed.emit()
         self.choices_changed.emit()
@@ -170,6 +123,42 @@ class Document(QObject):
             self.state = replace(self.state, landmarks=landmarks, located=landmarks)
             self.landmarks_changed.emit()
         self.faces_changed.emit()
+
+    def set_located_elsewhere(self, each: tuple[Landmarks, ...]) -> None:
+        """Take in what was located in all photos, in their order; points that are being edited stay as they are."""
+        photos = self.photos
+        if len(each) != len(photos) or self.in_gesture:
+            return
+        others = tuple(
+            replace(one, landmarks=found, located=found) if one.landmarks is None else one
+            for place, (one, found) in enumerate(zip(photos, each, strict=True))
+            if place != self.state.place
+        )
+        self.state = replace(self.state, others=others)
+
+    def show_photo(self, place: int) -> None:
+        """Show another of the person's photos: no undo step."""
+        if self.in_gesture or place == self.state.place or not 0 <= place < len(self.photos):
+            return
+        self.about_to_change.emit()
+        self._go_to(self.state.showing(self.photos, place))
+
+    def add_photo(self, photo: Photo) -> None:
+        """Take another photo of the same person."""
+        if self.opened is None or len(self.photos) >= MOST_PHOTOS:
+            return
+        photos = (*self.photos, ProjectPhoto(photo))
+        self.change(self.state.showing(photos, self.state.place), f"Add photo {photo.name}")
+
+    def remove_photo(self, place: int) -> None:
+        """Give one of the further photos up."""
+        photos = self.photos
+        if not 0 < place < len(photos):
+            return
+        now = self.state.place
+        left = (*photos[:place], *photos[place + 1 :])
+        shown = now - 1 if now > place else min(now, len(left) - 1)
+        self.change(self.state.showing(left, shown), f"Remove photo {photos[place].photo.name}")
 
     def select(self, points: frozenset[int]) -> None:
         """Select points by their numbers."""
@@ -249,7 +238,14 @@ class Document(QObject):
         if number != self.state.face and 1 <= number <= len(self.faces):
             self.select(frozenset())
             self._push(
-                EditState(face=number, database=self.state.database, variants=self.state.variants),
+                EditState(
+                    face=number,
+                    database=self.state.database,
+                    variants=self.state.variants,
+                    others=self.state.others,
+                    place=self.state.place,
+                    shown=self.state.shown,
+                ),
                 f"Choose face {number}",
             )
 
@@ -291,6 +287,13 @@ class Document(QObject):
 
     def _go_to(self, state: EditState) -> None:
         before, self.state = self.state, state
+        if state.shown is not before.shown:
+            self.faces = ()
+            self.select(frozenset())
+            self.photo_shown.emit()
+            self.faces_changed.emit()
+        if [one.photo for one in state.others] != [one.photo for one in before.others]:
+            self.photos_changed.emit()
         self._tell(before)
         # A gesture that ends or is given up has shown its own states: what is built is not known to fit.
         same_build = state.builds_like(before)

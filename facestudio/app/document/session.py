@@ -111,22 +111,24 @@ class Session(QObject):
         return self.builder.close()
 
     def _request(self, texture_size: int) -> Request | None:
-        photo, state = self.document.photo, self.document.state
-        if photo is None:
+        photos, state = self.document.photos, self.document.state
+        if not photos:
             return None
         # Points nobody touched are left to the pipeline, which then need not take them for given.
-        landmarks = state.landmarks if state.edited else None
+        first, *more = (one.asked() for one in photos)
         return Request(
-            photo,
-            face=state.face,
-            landmarks=landmarks,
+            first.photo,
+            face=first.face,
+            landmarks=first.landmarks,
             texture_size=texture_size,
-            focal_px=state.focal_px,
+            focal_px=first.focal_px,
             excluded_heads=state.excluded,
             head_weights=state.head_weights,
             adjustments=state.adjustments,
             database=state.database,
-            unused=state.unused,
+            unused=first.unused,
+            more=tuple(more),
+            shown=state.place,
         )
 
     def _submit(self, texture_size: int, *, live: bool) -> None:
@@ -172,6 +174,8 @@ class Session(QObject):
         self.figure, self.notes = figure, built.outcome.notes
         if not built.job.live:
             self.document.set_located(head.landmarks, built.outcome.faces)
+            if head.photos:
+                self.document.set_located_elsewhere(tuple(fit.landmarks for fit in head.photos))
         self.figure_changed.emit(figure)
         self.notes_changed.emit()
         if request.texture_size == 0 and not built.job.live:

@@ -59,6 +59,11 @@ class PhotoCanvas(QWidget):
         self._own_view = False
         self.fit_photo(animated=False)
 
+    def replace_picture(self, picture: Picture) -> None:
+        """Draw the same photo from another picture; what is seen of it stays."""
+        self._picture = picture
+        self.update()
+
     def set_wires(self, wires: Float32Array | None) -> None:
         """Take in the fitted mesh: (E, 2, 2) pixels, image frame."""
         self._wires = wires

@@ -42,6 +42,8 @@ class Pane(QWidget):
         Below the strip.
     note
         A label at the right, such as the zoom.
+    above, below
+        More strips, over and under it.
     """
 
     def __init__(
@@ -51,6 +53,9 @@ class Pane(QWidget):
         right: list[QAction | QMenu | None],
         content: QWidget,
         note: QLabel | None = None,
+        *,
+        above: QWidget | None = None,
+        below: QWidget | None = None,
     ) -> None:
         super().__init__()
         strip = QWidget()
@@ -74,7 +79,11 @@ class Pane(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(strip)
+        if above is not None:
+            column.addWidget(above)
         column.addWidget(content, 1)
+        if below is not None:
+            column.addWidget(below)
 
     @staticmethod
     def _add(row: QHBoxLayout, actions: list[QAction | QMenu | None]) -> None:

@@ -33,11 +33,13 @@ from facestudio.app.editor.photo_editor import PhotoEditor
 from facestudio.app.panels.pane import Pane
 from facestudio.app.settings import Settings
 from facestudio.app.viewer.viewer import Viewer
+from facestudio.app.window.advice_strip import AdviceStrip
 from facestudio.app.window.docks import Docks
 from facestudio.app.window.menus import Menus
 from facestudio.app.window.notice import Notice, missing_runtime
-from facestudio.app.window.opening import Opened, Opener, can_take
+from facestudio.app.window.opening import OPEN_FILTER, Opened, Opener, can_take
 from facestudio.app.window.outputs import Outputs
+from facestudio.app.window.person_photos import PersonPhotos
 from facestudio.app.window.projects import Projects, state_of
 from facestudio.app.window.status import BuildStatus
 from facestudio.app.window.variants import VariantsMenu
@@ -48,11 +50,6 @@ from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 
 _LAYOUT_VERSION = 3
-_FILTER = (
-    "Photos and projects (*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm *.facestudio)"
-    ";;All files (*)"
-)
-
 # Builders whose thread did not end in time: kept alive, since a thread's owner may not die before it.
 _unfinished: list[Session] = []
 
@@ -89,6 +86,7 @@ class MainWindow(QMainWindow):
         self.outputs = Outputs(self, self.document, self.session, self.viewer, self.tasks, self.settings)
         self.projects = Projects(self)
         self.error_dialog: ErrorDialog | None = None
+        self.message = QLabel("Ready")
         self._build_centre()
         self.panels = Docks(self)
         self.docks = self.panels.all
@@ -120,12 +118,15 @@ class MainWindow(QMainWindow):
     def _build_centre(self) -> None:
         a = self.actions_
         self.zoom_label, self.welcome = QLabel(), WelcomePage(self.tasks, self.appearance)
+        self.person_photos, self.advice_strip = PersonPhotos(self), AdviceStrip(self.appearance)
         editor = Pane(
             "Photo",
             [a["points"], a["mesh"], a["brush"]],
             [a["fit_face"], a["fit_photo"]],
             self.editor,
             self.zoom_label,
+            above=self.advice_strip,
+            below=self.person_photos,
         )
         more = QMenu("More", self)
         for name in ("unlit", "normals", "coverage", "uncertainty", "", "marks", "anaglyph"):
@@ -159,7 +160,6 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(centre)
 
     def _build_status(self) -> None:
-        self.message = QLabel("Ready")
         self.message.setContentsMargins(10, 0, 0, 0)
         self.build_status = BuildStatus()
         self.statusBar().addWidget(self.message, 1)
@@ -195,7 +195,7 @@ class MainWindow(QMainWindow):
         """Open the file dialog."""
         recent = self.settings.recent
         folder = str(recent[0].parent) if recent else ""
-        name, _ = QFileDialog.getOpenFileName(self, "Open a photo", folder, _FILTER)
+        name, _ = QFileDialog.getOpenFileName(self, "Open a photo", folder, OPEN_FILTER)
         if name:
             self.open_path(Path(name))
 
@@ -232,6 +232,7 @@ class MainWindow(QMainWindow):
         self.viewer.set_waiting_text("Building the head", "The shape comes first, then its texture.")
         self.document.set_photo(opened.photo, state_of(opened.project))
         self.projects.opened(opened)
+        self.person_photos.keep(opened.picture)
         self.editor.set_picture(opened.picture)
         self.editor.setFocus()
         width, height = opened.photo.size
@@ -250,6 +251,7 @@ class MainWindow(QMainWindow):
     def _figure_changed(self, figure: Any) -> None:
         self.viewer.set_figure(figure)
         self.editor.set_wires(None if figure is None else figure.wires)
+        self.advice_strip.tell(() if figure is None else figure.head.advice)
         if self.document.in_gesture:  # each repaint of the window takes time from the head that follows
             self.panels.follow(figure)
         else:

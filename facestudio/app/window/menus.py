@@ -15,6 +15,9 @@ _FILE = (
         "samples",
         "paste",
         "",
+        "add_photo",
+        "remove_photo",
+        "",
         "save",
         "save_as",
         "",
@@ -126,6 +129,7 @@ class Menus:
                 bar.addAction(self._actions[name])
         short = {
             "open": "Open",
+            "add_photo": "Add photo",
             "save": "Save",
             "whole_part": "Parts",
             "soft": "Soft",

@@ -15,6 +15,9 @@ from facestudio.errors import UnreadableInputError
 from facestudio.pipeline.project import SUFFIX, Project, load_project
 from facestudio.values import Photo
 
+_ENDINGS = "*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm"
+PHOTO_FILTER = f"Photos ({_ENDINGS});;All files (*)"
+OPEN_FILTER = f"Photos and projects ({_ENDINGS} *.facestudio);;All files (*)"
 _LONGEST_PASTED_PATH = 4096
 
 
@@ -64,9 +67,9 @@ class Opener(QObject):
         self._tasks = tasks
         self._key = 0
 
-    def open_path(self, path: Path) -> None:
-        """Open a file."""
-        self._start(path.name, lambda: _read(path))
+    def open_path(self, path: Path, *, replacing: bool = True) -> None:
+        """Open a file; `replacing` forgets one that is still being read."""
+        self._start(path.name, lambda: _read(path), replacing)
 
     def open_image(self, image: QImage, name: str) -> None:
         """Open a picture from the clipboard or a drop."""
@@ -105,7 +108,8 @@ class Opener(QObject):
     def _refuse(self, message: str, hint: str = "") -> None:
         self.failed.emit(ErrorReport.of(UnreadableInputError(message, hint=hint)))
 
-    def _start(self, name: str, read: Any) -> None:
-        self.forget()
+    def _start(self, name: str, read: Any, replacing: bool = True) -> None:
+        if replacing:
+            self.forget()
         self.started.emit(name)
         self._key = self._tasks.start(read, self.opened.emit, self.failed.emit, first=True)

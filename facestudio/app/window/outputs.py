@@ -76,7 +76,7 @@ class Outputs(QObject):
 
     def open_export(self) -> ExportDialog | None:
         """Ask what to write; None if there is no head."""
-        photo = self._document.photo
+        photo = self._document.opened
         if photo is None or self._session.head is None:
             return None
         dialog = ExportDialog(self._settings, photo.name, self._window)

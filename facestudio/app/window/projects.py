@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 from shiboken6 import isValid
 
 from facestudio.app.dialogs.form import documents_folder
-from facestudio.app.document.document import EditState
+from facestudio.app.document.state import EditState
 from facestudio.app.window.opening import Opened
 from facestudio.app.worker.report import ErrorReport
 from facestudio.paths import user_autosaves
@@ -42,22 +42,25 @@ def _decided(project: Project) -> EditState:
         database=project.database,
         unused=project.unused,
         variants=tuple((name, _decided(variant)) for name, variant in project.variants),
+        others=project.more,
     )
 
 
 def _project_of(photo: Photo, state: EditState) -> Project:
+    first, *more = state.photos(photo)
     return Project(
         photo,
-        face=state.face,
-        landmarks=state.landmarks,
-        located=state.located,
+        face=first.face,
+        landmarks=first.landmarks,
+        located=first.located,
         excluded=state.excluded,
         head_weights=state.head_weights,
-        focal_px=state.focal_px,
+        focal_px=first.focal_px,
         expression=state.expression,
         adjustments=state.adjustments,
         database=state.database,
-        unused=state.unused,
+        unused=first.unused,
+        more=tuple(more),
         variants=tuple((name, _project_of(photo, variant)) for name, variant in state.variants),
     )
 
@@ -75,17 +78,17 @@ def _is_running(pid: int) -> bool:
 
 
 class _Encoded:
-    """The photo as PNG, made once and in the background."""
+    """Photos as PNG, each made once and in the background."""
 
-    def __init__(self, photo: Photo) -> None:
-        self.photo = photo
-        self._data: bytes | None = None
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[Photo, bytes]] = {}
 
-    def data(self) -> bytes:
-        """Return the PNG."""
-        if self._data is None:
-            self._data = encode_photo(self.photo)
-        return self._data
+    def of(self, photo: Photo) -> bytes:
+        """Return a photo as PNG."""
+        kept = self._made.get(id(photo))
+        if kept is None or kept[0] is not photo:
+            kept = self._made[id(photo)] = (photo, encode_photo(photo))
+        return kept[1]
 
 
 class Projects(QObject):
@@ -106,7 +109,7 @@ class Projects(QObject):
         self.prompts = True
         self.question: QMessageBox | None = None
         self._recovered = False
-        self._encoded: _Encoded | None = None
+        self._encoded = _Encoded()
         self._copy: Path | None = None
         self._given_up = self._closed = False
         self._timer = QTimer(self)
@@ -125,12 +128,12 @@ class Projects(QObject):
     @property
     def name(self) -> str:
         """What to call the project."""
-        photo = self._window.document.photo
+        photo = self._window.document.opened
         return self.file.stem if self.file is not None else "" if photo is None else photo.name
 
     def project(self) -> Project | None:
         """Return what would be saved now; None without a photo."""
-        photo, state = self._window.document.photo, self._window.document.state
+        photo, state = self._window.document.opened, self._window.document.state
         if photo is None:
             return None
         return _project_of(photo, state)
@@ -145,7 +148,7 @@ class Projects(QObject):
             with contextlib.suppress(OSError):  # from now on this window keeps it
                 file.replace(self._copy)  # type: ignore[union-attr]
         self.file = None if self._recovered else file
-        self._encoded = None
+        self._encoded = _Encoded()
 
     # Saving
 
@@ -174,10 +177,10 @@ class Projects(QObject):
         project, stack = self.project(), self._window.document.undo_stack
         if project is None:
             return
-        encoded, index = self._encode(project.photo), stack.index()
+        encoded, index = self._encoded, stack.index()
 
         def done(_: object) -> None:
-            if self._window.document.photo is not project.photo:
+            if self._window.document.opened is not project.photo:
                 return
             self.file, self._recovered = path, False
             if stack.index() == index:
@@ -189,13 +192,10 @@ class Projects(QObject):
             then()
 
         self._window.tasks.start(
-            lambda: save_project(project, path, photo_png=encoded.data()), done, self._window.show_error
+            lambda: save_project(project, path, photo_png=encoded.of(project.photo), encode=encoded.of),
+            done,
+            self._window.show_error,
         )
-
-    def _encode(self, photo: Photo) -> _Encoded:
-        if self._encoded is None or self._encoded.photo is not photo:
-            self._encoded = _Encoded(photo)
-        return self._encoded
 
     # What is not saved
 
@@ -283,12 +283,12 @@ class Projects(QObject):
         project = self.project()
         if project is None or not self.dirty:
             return
-        path, encoded = self._own_copy(), self._encode(project.photo)
+        path, encoded = self._own_copy(), self._encoded
         self._copy = path
 
         def work() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_project(project, path, photo_png=encoded.data())
+            save_project(project, path, photo_png=encoded.of(project.photo), encode=encoded.of)
 
         def done(_: object) -> None:
             if self._copy != path:  # meanwhile it was saved, or given up

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from facestudio.app.actions import MODE_NAMES, THEME_NAMES, VIEW_NAMES
 from facestudio.app.dialogs.help_dialog import AboutDialog, HelpDialog
 from facestudio.app.editor.motion import part_of, parts
+from facestudio.pipeline.request import MOST_PHOTOS
 
 if TYPE_CHECKING:
     from facestudio.app.viewer.viewer import Viewer
@@ -29,6 +30,8 @@ def connect_actions(window: "MainWindow") -> None:
     for name, do in {
         "open": window.ask_for_photo,
         "paste": window.paste,
+        "add_photo": window.person_photos.ask,
+        "remove_photo": window.person_photos.remove_shown,
         "save": window.projects.save,
         "save_as": window.projects.save_as,
         "close_photo": window.close_photo,
@@ -92,6 +95,8 @@ def update_actions(window: "MainWindow") -> None:
     landmarks, stack = document.landmarks, document.undo_stack
     quiet = not document.in_gesture
     a.enable(_NEED_PHOTO, document.photo is not None)
+    a["add_photo"].setEnabled(0 < len(document.photos) < MOST_PHOTOS and quiet)
+    a["remove_photo"].setEnabled(document.state.place > 0 and quiet)
     a.enable(_NEED_POINTS, landmarks is not None)
     a.enable(_NEED_HEAD, session.head is not None)
     a.enable(_NEED_VIEW, session.head is not None and window.viewer.view is not None)

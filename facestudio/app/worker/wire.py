@@ -24,23 +24,31 @@ class Wire:
     """One end of a connection; several threads may send, one receives.
 
     The runner recomputes only what changed and knows a photo and landmarks by being the same object: each end
-    keeps the last of either that crossed, so that the same object here is the same object there.
+    keeps those of the last message that had any, so that the same object here is the same object there.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._lock = threading.Lock()
-        self._sent: dict[type, tuple[int, Any]] = {}
-        self._received: dict[str, tuple[int, Any]] = {}
+        self._sent: dict[
+            int, tuple[int, Any]
+        ] = {}  # by id: number, and the value, which keeps the id its own
+        self._received: dict[int, Any] = {}
+        self._count = 0
 
     def send(self, *message: Any) -> None:
         """Send a tuple. Raises OSError if the other end is gone."""
         with self._lock:
-            for value in _shared_in(message):
-                number, before = self._sent.get(type(value), (0, None))
-                if before is not value:
-                    self._sent[type(value)] = (number + 1, value)
-                    self._write(("keep", type(value).__name__, number + 1, value), whole=True)
+            shared = _shared_in(message)
+            wanted, kinds = {id(value) for value in shared}, {type(value) for value in shared}
+            old = [key for key, (_, v) in self._sent.items() if type(v) in kinds and key not in wanted]
+            if old:
+                self._write(("drop", *(self._sent.pop(key)[0] for key in old)))
+            for value in shared:
+                if id(value) not in self._sent:
+                    self._count += 1
+                    self._write(("keep", self._count, value), whole=True)
+                    self._sent[id(value)] = (self._count, value)
             self._write(message)
 
     def receive(self) -> tuple[Any, ...]:
@@ -50,9 +58,13 @@ class Wire:
             sizes = np.frombuffer(self.connection.recv_bytes(), dtype="<u8").tolist()
             buffers = [_take(self.connection, size) for size in sizes]
             message = _Unpickler(io.BytesIO(head), buffers, self._received).load()
-            if message[0] != "keep":
+            if message[0] == "keep":
+                self._received[message[1]] = message[2]
+            elif message[0] == "drop":
+                for number in message[1:]:
+                    self._received.pop(number, None)
+            else:
                 return message
-            self._received[message[1]] = message[2:]
 
     def close(self) -> None:
         """Close this end."""
@@ -98,10 +110,11 @@ def _shared_in(message: tuple[Any, ...]) -> list[Any]:
     """Return the values of a request or an outcome that are kept at both ends."""
     found: list[Any] = []
     for part in message:
-        for name in ("photo", "landmarks"):
-            value = getattr(part, name, None)
-            if isinstance(value, _SHARED):
-                found.append(value)
+        for one in (part, *getattr(part, "more", ())):
+            for name in ("photo", "landmarks"):
+                value = getattr(one, name, None)
+                if isinstance(value, _SHARED):
+                    found.append(value)
         # While a landmark is dragged the shapes stay the same, and are by far the largest part of a head.
         deltas = getattr(getattr(part, "head", None), "expression_deltas", None)
         if isinstance(deltas, np.ndarray) and deltas is not load_template().expression_deltas:
@@ -111,7 +124,7 @@ def _shared_in(message: tuple[Any, ...]) -> list[Any]:
 
 class _Pickler(pickle.Pickler):
     def __init__(
-        self, file: io.BytesIO, buffers: list[pickle.PickleBuffer], sent: dict[type, tuple[int, Any]]
+        self, file: io.BytesIO, buffers: list[pickle.PickleBuffer], sent: dict[int, tuple[int, Any]]
     ) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffers.append)
         self._sent = sent
@@ -121,14 +134,12 @@ class _Pickler(pickle.Pickler):
         """Name what the other end has already."""
         if obj is self._deltas:
             return _TEMPLATE_DELTAS
-        number, kept = self._sent.get(type(obj), (0, None))
-        return (type(obj).__name__, number) if kept is not None and kept is obj else None
+        number, kept = self._sent.get(id(obj), (0, None))
+        return number if kept is not None and kept is obj else None
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(
-        self, file: io.BytesIO, buffers: list[bytes | memoryview], received: dict[str, tuple[int, Any]]
-    ) -> None:
+    def __init__(self, file: io.BytesIO, buffers: list[bytes | memoryview], received: dict[int, Any]) -> None:
         super().__init__(file, buffers=buffers)
         self._received = received
 
@@ -136,7 +147,6 @@ class _Unpickler(pickle.Unpickler):
         """Return what was named."""
         if pid == _TEMPLATE_DELTAS:
             return load_template().expression_deltas
-        number, value = self._received.get(pid[0], (0, None))
-        if number != pid[1]:
-            raise pickle.UnpicklingError(f"{pid[0]} {pid[1]} is not here")
-        return value
+        if pid not in self._received:
+            raise pickle.UnpicklingError(f"value {pid} is not here")
+        return self._received[pid]

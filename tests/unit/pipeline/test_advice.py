@@ -1,0 +1,111 @@
+"""Advice before work: each thing is said when it is so, and not when it is not."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from facestudio.database.model import load_database
+from facestudio.geometry.camera import head_rotation, project
+from facestudio.pipeline.advice import advise, glasses_seen
+from facestudio.synthesis.studio import studio_photo
+from facestudio.template.model import load_template
+from facestudio.values import DetectedFace, FaceBox, Landmarks, Photo
+
+
+@pytest.fixture(scope="module")
+def shot():
+    """A large sharp face from the front, evenly lit, of a camera that is known."""
+    database = load_database()
+    rng = np.random.default_rng(4)
+    drawn = studio_photo(database.vertices(20), database.skins[20], rng, size=640, largest_yaw=1.0)
+    mesh = project(drawn.camera, load_template().mesh478.points(drawn.posed()))[0]
+    return drawn.photo, _face(mesh), replace(drawn.camera, focal_source="exif")
+
+
+def _face(mesh):
+    low, high = mesh.min(axis=0), mesh.max(axis=0)
+    points = Landmarks.of("mesh478", mesh, sigma=1.0, method="mesh478")
+    return DetectedFace(FaceBox(*low, *high, 0.9), points, np.zeros(478), np.zeros(52), 1.0)
+
+
+def _topics(photo, face, camera, faces=None):
+    found = advise(photo, faces or ((face,) if face else ()), face, camera, 1)
+    assert all(one.title and one.text and one.help for one in found)
+    assert len({one.topic for one in found}) == len(found)
+    return [one.topic for one in found]
+
+
+def _changed(shot, change):
+    photo, face, camera = shot
+    return _topics(
+        replace(photo, pixels=change(photo.pixels.astype(np.float32)).clip(0, 255).astype(np.uint8)),
+        face,
+        camera,
+    )
+
+
+def test_of_a_good_photo_nothing_is_said(shot):
+    assert _topics(*shot) == []
+
+
+def test_what_is_wrong_with_the_picture_is_said(shot):
+    assert "blurred" in _changed(shot, lambda p: cv2.GaussianBlur(p, (0, 0), 5))
+    assert _changed(shot, lambda p: 0.15 * p) == ["dark"]
+    assert "bright" in _changed(shot, lambda p: 2.5 * p)
+
+    def half_dark(p):
+        p = p.copy()
+        middle = int(shot[1].mesh.points[:, 0].mean())
+        p[:, :middle] *= 0.55
+        return p
+
+    assert _changed(shot, half_dark) == ["one-sided"]
+
+
+def test_a_small_face_is_said_and_says_how_small(shot):
+    photo, face, camera = shot
+    small = Photo(np.ascontiguousarray(photo.pixels[::5, ::5]))
+    found = advise(small, (), _face(face.mesh.points / 5), camera, 1)
+    assert [one.topic for one in found] == ["small"]
+    assert "pixels wide" in found[0].text
+
+
+def test_a_line_across_the_bridge_of_the_nose_is_taken_for_glasses(shot):
+    photo, face, camera = shot
+    mesh = face.mesh.points
+    assert not glasses_seen(photo.pixels, mesh)
+    drawn = photo.pixels.copy()
+    eyes = np.linalg.norm(mesh[33] - mesh[263])
+    left, right = np.rint([mesh[6] - [0.2 * eyes, 0], mesh[6] + [0.2 * eyes, 0]]).astype(int).tolist()
+    cv2.line(drawn, left, right, (20, 20, 25), max(2, round(0.03 * eyes)), cv2.LINE_AA)
+    assert glasses_seen(drawn, mesh)
+    assert _topics(Photo(drawn), face, camera) == ["glasses"]
+
+
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "topics"), [(42, 0, ["turned"]), (-30, 25, ["turned", "tilted"]), (10, -10, [])]
+)
+def test_a_turned_head_is_told_by_its_camera(shot, yaw, pitch, topics):
+    photo, face, camera = shot
+    turned = replace(camera, rotation=head_rotation(*np.radians([yaw, pitch, 0.0])))
+    found = advise(photo, (face,), face, turned, 1)
+    assert [one.topic for one in found] == topics
+    if topics:
+        assert found[0].title == f"Turned {abs(yaw)}°"
+
+
+def test_lens_distance_and_faces_are_told(shot):
+    photo, face, camera = shot
+    assert _topics(photo, face, replace(camera, focal_source="estimated")) == ["lens"]
+    near = replace(camera, translation_mm=np.array([0.0, 0.0, 300.0]))
+    assert _topics(photo, face, near) == ["near"]
+    assert _topics(photo, face, camera, (face, face)) == ["faces"]
+    assert _topics(photo, None, camera) == ["face"]
+
+
+def test_a_face_of_no_size_or_beyond_the_photo_is_no_error(shot):
+    photo, face, camera = shot
+    for mesh in (np.zeros((478, 2)), face.mesh.points + 5000, face.mesh.points * 0.02):
+        assert isinstance(advise(photo, (), _face(mesh), camera, 1), tuple)
