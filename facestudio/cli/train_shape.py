@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from facestudio.cli.console import Console
-from facestudio.cli.options import common, whole_number
+from facestudio.cli.options import common
 from facestudio.cli.outputs import check_free, make_folder
 from facestudio.errors import UnreadableInputError, UsageError, WriteError
 
@@ -16,9 +16,10 @@ def add_parser(commands: Any) -> None:
     one = commands.add_parser(
         "shape",
         parents=[common()],
-        help="what a face's gradients say of its shape",
-        description="Train the shape observer: a regression from the face's gradients to the shape model's "
-        "coefficients, from synthetic photos. Its errors are measured on photos left out.",
+        help="what a photo says of a face's shape",
+        description="Train the shape observer: a regression from what the landmarker's network sees to the shape "
+        "model's coefficients and to what the located points missed, from synthetic photos. Its errors are measured "
+        "on photos left out.",
     )
     one.add_argument(
         "--data",
@@ -35,7 +36,9 @@ def add_parser(commands: Any) -> None:
         metavar="FILE.npz",
         help="default: shape-observer.npz",
     )
-    one.add_argument("--seed", type=whole_number(0), default=1, metavar="S", help="of the folds (default: 1)")
+    one.add_argument(
+        "--work", type=Path, metavar="DIR", help="keep what was read there: what was stopped goes on after it"
+    )
     one.add_argument("--overwrite", action="store_true", help="replace files that are already there")
     one.set_defaults(run=run)
 
@@ -60,22 +63,27 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from facestudio.database.shape_model import load_shape_model
     from facestudio.fitting.observer import observer_arrays
     from facestudio.template.model import load_template
-    from facestudio.training.shape_observer import learn_observer, read_samples
+    from facestudio.training.shape_observer import learn_observer
+    from facestudio.training.shape_samples import read_samples
 
     template, model = load_template(), load_shape_model()
-    samples = read_samples(args.data, model, template, console.note)
-    observer, report = learn_observer(samples, model, template, args.seed, console.note)
+    try:
+        samples = read_samples(args.data, model, template, args.work, console.note)
+    except OSError as error:
+        raise WriteError(f"{args.work} cannot be written: {error.strerror or error}") from error
+    observer, report = learn_observer(samples, model, template, console.note)
     make_folder(args.output.parent)
     try:
         save_arrays(args.output, observer_arrays(observer))
     except OSError as error:
         raise WriteError(f"{args.output} cannot be written: {error.strerror or error}") from error
     console.result(str(args.output))
+    before, after = report.points_mm
     console.result(
-        f"{report.photos} photos, {report.left_out} left out; ridge {report.ridge:g}; explained of the first ten "
-        f"modes, on photos left out: {report.explained:.1%}"
+        f"{report.photos} photos, {report.left_out} left out; of faces' variance {report.explained:.1%} explained on "
+        f"photos left out; points off by {before:.2f} mm before, {after:.2f} mm after"
     )
     for photos, explained in report.curve:
-        console.result(f"{photos:>7} photos: {explained:.1%} (a fifth left out)")
+        console.result(f"{photos:>7} photos: {explained:.1%}")
     console.document({"output": args.output, **asdict(report)})
     return 0

@@ -46,7 +46,7 @@ def carried_over(observation: Observation, model: ShapeModel, database: HeadData
     return replace(observation, identity=matrix @ observation.identity + offset, covariance=covariance)
 
 
-def with_observation(prior: Prior, observation: Observation) -> Prior:
+def with_observation(prior: Prior, observation: Observation, lead: float = 1.0) -> Prior:
     """Return the prior after an observation that was learnt under it.
 
     The observation's mean and covariance are conditional ones: fully trusted they take the prior's place, not
@@ -58,9 +58,13 @@ def with_observation(prior: Prior, observation: Observation) -> Prior:
         Of heads.
     observation
         In the same coefficients.
+    lead
+        1: as it is. More, against evidence that the observation has seen already and that must not count twice: a
+        fully trusted one is held so many times as firmly as it is sure.
     """
     seen = np.linalg.inv(observation.covariance)
     precision = (1 - observation.trust) * prior.precision + observation.trust * seen
     pull = (1 - observation.trust) * prior.precision @ prior.identity
     pull = pull + observation.trust * seen @ observation.identity
-    return replace(prior, identity=np.linalg.solve(precision, pull), precision=precision)
+    firmly = lead**observation.trust
+    return replace(prior, identity=np.linalg.solve(precision, pull), precision=firmly * precision)

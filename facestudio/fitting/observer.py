@@ -1,7 +1,8 @@
-"""The shape observer: what a face's gradients say of its identity, beyond the places of the points.
+"""The shape observer: what the landmarker's network sees at its points says who the face is and where the points belong.
 
-A linear (ridge) regression, learnt on synthetic photos, from the face chip to the shape model's coefficients. What it
-says enters the fit as an observation with a covariance of its own. The stranger the photo, the less it counts.
+A linear (ridge) regression, learnt on synthetic photos, from `facestudio.landmarks.mesh_features` to the shape model's
+coefficients and to how far each located point missed. Both enter the fit as observations with covariances of their own.
+The stranger the photo, the less they count.
 """
 
 import json
@@ -14,17 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facestudio.errors import ModelError
-from facestudio.fitting.face_chip import FEATURES, chip_layout, cut_chip, describe_chip
+from facestudio.fitting.noise import PointNoise
+from facestudio.landmarks.mesh_features import CHANNELS, mesh_features
 from facestudio.paths import models
-from facestudio.values import ByteArray, Float32Array, FloatArray, read_only
+from facestudio.values import ByteArray, Float32Array, FloatArray, IntArray, read_only
 
-OBSERVER_FORMAT = 1
+OBSERVER_FORMAT = 2
 OBSERVER_FILE = "shape-observer.npz"
+_MESH_POINTS = 478
 
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """What was observed of identity.
+    """What was observed of a face.
 
     Attributes
     ----------
@@ -32,6 +35,8 @@ class Observation:
         (K,) coefficients of the shape model: their conditional mean.
     covariance
         (K, K) their conditional covariance, for a photo like those learnt from.
+    mesh
+        (478, 2) float64 image pixels: where the mesh points belong.
     trust
         0..1: 1 for a photo like those learnt from, less for a stranger one.
     novelty
@@ -40,12 +45,83 @@ class Observation:
 
     identity: FloatArray
     covariance: FloatArray
+    mesh: FloatArray
     trust: float
     novelty: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "identity", read_only(self.identity, np.float64))
-        object.__setattr__(self, "covariance", read_only(self.covariance, np.float64))
+        for name in ("identity", "covariance", "mesh"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """How faces are described: channels of the landmarker's layers at chosen points, fewer of them.
+
+    Attributes
+    ----------
+    chosen
+        (N,) int32: mesh points.
+    mirror
+        (478,) int32: which mesh point takes the place of each in the mirror image.
+    mean
+        (N, CHANNELS) float32: the average at each point.
+    channels
+        (CHANNELS, C) float32: what is kept of them.
+    """
+
+    chosen: IntArray
+    mirror: IntArray
+    mean: Float32Array
+    channels: Float32Array
+
+    def __post_init__(self) -> None:
+        for name in ("chosen", "mirror"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.int32))
+        for name in ("mean", "channels"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
+        if self.mean.shape != (len(self.chosen), CHANNELS) or len(self.channels) != CHANNELS:
+            raise ModelError("shape observer: its description does not fit together")
+
+    @property
+    def size(self) -> int:
+        """How many numbers describe a face."""
+        return len(self.chosen) * self.channels.shape[1]
+
+    def of(self, features: Float32Array) -> Float32Array:
+        """Return descriptions (n, size) float32 of features (n, N, CHANNELS)."""
+        return np.asarray((features - self.mean) @ self.channels).reshape(len(features), -1)
+
+
+@dataclass(frozen=True, eq=False)
+class Novelty:
+    """How strange a face is, by some of the points.
+
+    `points` (P,) int32 of the chosen ones; `mean` (F,), principal `directions` (R, F) float32 of their part of the
+    description with standard deviations `spread` (R,), and `beyond`, the mean square of what the directions leave.
+    """
+
+    points: IntArray
+    mean: Float32Array
+    directions: Float32Array
+    spread: FloatArray
+    beyond: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points", read_only(self.points, np.int32))
+        object.__setattr__(self, "spread", read_only(self.spread, np.float64))
+        for name in ("mean", "directions"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
+        if self.directions.shape != (len(self.spread), len(self.mean)):
+            raise ModelError("shape observer: its novelty does not fit together")
+
+    def of(self, description: Float32Array, points: int) -> float:
+        """Return how far a description (size,) of so many points lies from those learnt from, about 1 for them."""
+        off = description.reshape(points, -1)[self.points].ravel() - self.mean
+        along = self.directions @ off
+        left = float(off @ off - along @ along) / self.beyond
+        within = float(((along / self.spread) ** 2).mean())
+        return (within + left) / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +134,21 @@ class ShapeObserver:
         What it is and where it comes from.
     shape_version
         Of the shape model whose coefficients it gives.
-    places
-        (M, 2) float64: where mesh points lie in the chip.
-    mean
-        (F,) float32: the average description.
+    description
+        How a face is described, F numbers.
     weights, intercept
-        (F, K) float32 and (K,) float64.
+        (F, K) float32 and (K,) float64: coefficients are intercept + description @ weights.
+    mirrored
+        (K, K) float64: coefficients of a head @ mirrored are those of its mirror image.
     covariance
         (K, K) float64 of what it misses, on photos left out of training.
-    directions, spread
-        (R, F) float32 and (R,) float64: principal directions of descriptions and their standard deviations.
-    beyond
-        Mean square of what the directions leave of a description.
+    shift_weights, shift_fields, shift_intercept
+        (F, R) float32, (R, 956) float32 and (956,) float64: by how much located points missed, 1/256 of the region
+        looked at, x right, y down.
+    noise
+        Of the points after it, mm, on photos left out of training.
+    novelty
+        How strange a face is.
     trust_at
         (2,) float64: up to the first novelty an observation counts fully, at the second by 1 / e.
     """
@@ -78,44 +157,52 @@ class ShapeObserver:
     licence: str
     source: str
     shape_version: str
-    places: FloatArray
-    mean: Float32Array
+    description: Description
     weights: Float32Array
     intercept: FloatArray
+    mirrored: FloatArray
     covariance: FloatArray
-    directions: Float32Array
-    spread: FloatArray
-    beyond: float
+    shift_weights: Float32Array
+    shift_fields: Float32Array
+    shift_intercept: FloatArray
+    noise: PointNoise
+    novelty: Novelty
     trust_at: FloatArray
 
     def __post_init__(self) -> None:
-        for name in ("places", "intercept", "covariance", "spread", "trust_at"):
+        for name in ("intercept", "mirrored", "covariance", "shift_intercept", "trust_at"):
             object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
-        for name in ("mean", "weights", "directions"):
+        for name in ("weights", "shift_weights", "shift_fields"):
             object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
-        count = len(self.intercept)
+        size, count = self.description.size, len(self.intercept)
         if (
-            self.mean.shape != (FEATURES,)
-            or self.weights.shape != (FEATURES, count)
+            self.weights.shape != (size, count)
             or self.covariance.shape != (count, count)
-            or self.directions.shape != (len(self.spread), FEATURES)
+            or self.mirrored.shape != (count, count)
+            or self.shift_weights.shape != (size, len(self.shift_fields))
+            or self.shift_fields.shape[1:] != (2 * _MESH_POINTS,)
+            or self.shift_intercept.shape != (2 * _MESH_POINTS,)
         ):
             raise ModelError("shape observer: its tables do not fit together")
 
-    def describe(self, pixels: ByteArray, mesh: FloatArray) -> Float32Array:
-        """Return the description (F,) float32 of the face with mesh points (478, 2) px in a photo (H, W, 3) uint8."""
-        return describe_chip(cut_chip(pixels, mesh, chip_layout(self.places)))
+    def said(self, descriptions: Float32Array) -> tuple[FloatArray, FloatArray]:
+        """Return what descriptions (2, F) of a face and its mirror image say together: the mean of both.
 
-    def novelty(self, description: Float32Array) -> float:
-        """Return how far a description (F,) lies from those learnt from, about 1 for them."""
-        off = description - self.mean
-        along = self.directions @ off
-        left = float(off @ off - along @ along) / self.beyond
-        within = float(((along / self.spread) ** 2).mean())
-        return (within + left) / 2
+        Returns
+        -------
+        tuple
+            Coefficients (K,), and displacements (478, 2) in 1/256 of the region looked at.
+        """
+        identity = self.intercept + descriptions.astype(np.float64) @ self.weights
+        one, other = identity[0], np.linalg.solve(self.mirrored.T, identity[1])
+        shift = self.shift_intercept + (descriptions @ self.shift_weights) @ self.shift_fields
+        first, second = shift.reshape(2, _MESH_POINTS, 2)
+        back = np.empty_like(second)
+        back[self.description.mirror] = second * [-1.0, 1.0]
+        return (one + other) / 2, (first + back) / 2
 
     def observe(self, pixels: ByteArray, mesh: FloatArray) -> Observation:
-        """Observe the identity of a face.
+        """Observe a face.
 
         Parameters
         ----------
@@ -123,13 +210,21 @@ class ShapeObserver:
             (H, W, 3) uint8 RGB.
         mesh
             (478, 2) located mesh points, image frame.
+
+        Raises
+        ------
+        ModelError
+            If the landmarker's model or ONNX Runtime is missing.
         """
-        description = self.describe(pixels, mesh)
-        identity = self.intercept + (description - self.mean).astype(np.float64) @ self.weights
-        novelty = self.novelty(description)
+        how = self.description
+        features, region = mesh_features(pixels, mesh, how.chosen, how.mirror)
+        descriptions = how.of(features)
+        identity, shift = self.said(descriptions)
+        novelty = self.novelty.of(descriptions[0], len(how.chosen))
         first, second = self.trust_at
         trust = float(np.exp(-max(0.0, novelty - first) / (second - first)))
-        return Observation(identity, self.covariance, trust, novelty)
+        moved = mesh + shift @ region.crop_to_image()[:, :2].T
+        return Observation(identity, self.covariance, moved, trust, novelty)
 
 
 def observer_arrays(observer: ShapeObserver) -> dict[str, NDArray[Any]]:
@@ -140,17 +235,27 @@ def observer_arrays(observer: ShapeObserver) -> dict[str, NDArray[Any]]:
         "licence": observer.licence,
         "source": observer.source,
         "shape_version": observer.shape_version,
-        "beyond": float(observer.beyond),
+        "beyond": float(observer.novelty.beyond),
     }
     return {
         "meta": np.array(json.dumps(meta, sort_keys=True)),
-        "places": observer.places,
-        "mean": observer.mean,
+        "chosen": observer.description.chosen,
+        "mirror": observer.description.mirror,
+        "mean": observer.description.mean.astype(np.float16),
+        "channels": observer.description.channels,
         "weights": observer.weights.astype(np.float16),
         "intercept": observer.intercept,
+        "mirrored": observer.mirrored,
         "covariance": observer.covariance,
-        "directions": observer.directions.astype(np.float16),
-        "spread": observer.spread,
+        "shift_weights": observer.shift_weights.astype(np.float16),
+        "shift_fields": observer.shift_fields,
+        "shift_intercept": observer.shift_intercept,
+        "noise_factor": observer.noise.factor.astype(np.float32),
+        "noise_sigma": observer.noise.sigma.astype(np.float32),
+        "novelty_points": observer.novelty.points,
+        "novelty_mean": observer.novelty.mean,
+        "directions": observer.novelty.directions.astype(np.float16),
+        "spread": observer.novelty.spread,
         "trust_at": observer.trust_at,
     }
 
@@ -161,26 +266,38 @@ def load_observer_file(path: Path) -> ShapeObserver:
     Raises
     ------
     ModelError
-        If it is missing, damaged or of a newer format.
+        If it is missing, damaged, or of a format that this version does not read.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             meta = json.loads(str(data["meta"]))
-            if meta["format"] > OBSERVER_FORMAT:
-                raise ModelError(f"{path} was written by a newer facestudio (format {meta['format']})")
+            if meta["format"] != OBSERVER_FORMAT:
+                age = "a newer" if meta["format"] > OBSERVER_FORMAT else "an older"
+                raise ModelError(f"{path} was written by {age} facestudio (format {meta['format']})")
+            sigma = data["noise_sigma"].astype(np.float64)
             return ShapeObserver(
                 version=meta["version"],
                 licence=meta["licence"],
                 source=meta["source"],
                 shape_version=meta["shape_version"],
-                places=data["places"],
-                mean=data["mean"],
+                description=Description(
+                    data["chosen"], data["mirror"], data["mean"].astype(np.float32), data["channels"]
+                ),
                 weights=data["weights"].astype(np.float32),
                 intercept=data["intercept"],
+                mirrored=data["mirrored"],
                 covariance=data["covariance"],
-                directions=data["directions"].astype(np.float32),
-                spread=data["spread"],
-                beyond=float(meta["beyond"]),
+                shift_weights=data["shift_weights"].astype(np.float32),
+                shift_fields=data["shift_fields"],
+                shift_intercept=data["shift_intercept"],
+                noise=PointNoise(np.zeros_like(sigma), data["noise_factor"].astype(np.float64), sigma),
+                novelty=Novelty(
+                    data["novelty_points"],
+                    data["novelty_mean"],
+                    data["directions"].astype(np.float32),
+                    data["spread"],
+                    float(meta["beyond"]),
+                ),
                 trust_at=data["trust_at"],
             )
     except ModelError:

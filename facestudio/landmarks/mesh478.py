@@ -141,7 +141,9 @@ def _mesh(pixels: ByteArray, region: Region) -> tuple[FloatArray, FloatArray, fl
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    output = open_shipped("face_landmarks").run({"image": crop[None].astype(np.float32) / np.float32(255)})
+    output = open_shipped("face_landmarks").run(
+        {"image": crop[None].astype(np.float32) / np.float32(255)}, ("landmarks", "presence")
+    )
     local = output["landmarks"].reshape(478, 3).astype(np.float64)
     points = (local[:, :2] - 0.5) @ matrix[:, :2].T + matrix[:, 2]
     presence = 1 / (1 + math.exp(-float(output["presence"].reshape(-1)[0])))

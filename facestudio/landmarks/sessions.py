@@ -1,7 +1,7 @@
 """Opens the shipped ONNX models: once each, on the GPU where that really works, else on the CPU."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,19 +43,22 @@ class OnnxModel:
         self.provider: str = session.get_providers()[0]
         self.properties: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
 
-    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-        """Run the model; may be called from several threads at once.
+    def run(
+        self, inputs: Mapping[str, NDArray[np.float32]], outputs: Sequence[str] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Run the model; may be called from several threads at once. All outputs are returned, or those named.
 
         Raises
         ------
         ModelError
             If the runtime fails on these inputs.
         """
+        wanted = self.output_names if outputs is None else tuple(outputs)
         try:
-            values = self._session.run(None, dict(inputs))
+            values = self._session.run(wanted, dict(inputs))
         except Exception as error:  # the runtime has a dozen exception classes and no common base
             raise ModelError(f"The model {self.name} failed: {error}") from error
-        return dict(zip(self.output_names, values, strict=True))
+        return dict(zip(wanted, values, strict=True))
 
 
 def _runtime() -> Any:

@@ -40,7 +40,7 @@ class PersonPhoto(ShapeProblem):
         if landmarks is (self._located.located or self._located.landmarks):
             return fit
         model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
-        return fit_map(
+        corrected = fit_map(
             model,
             evidence,
             fit.camera,
@@ -51,6 +51,7 @@ class PersonPhoto(ShapeProblem):
             steady=True,
             check=check,
         )
+        return self._honest(corrected)
 
     def refit(
         self, landmarks: Landmarks, fit: Fit, identity: FloatArray, check: Callable[[], None] = lambda: None

@@ -23,7 +23,6 @@ from facestudio.fitting.noise import PointNoise, mesh_noise
 from facestudio.fitting.observed_prior import carried_over, with_observation
 from facestudio.fitting.observer import Observation, load_observer
 from facestudio.fitting.pose import initial_pose
-from facestudio.fitting.refiner import load_refiner
 from facestudio.fitting.residual import (
     ResidualSpline,
     apply_residual,
@@ -79,6 +78,15 @@ SHRINKAGE = 0.35
 POINT_CAUTION = 3.0
 """Located points err in more ways together than their learnt covariance tells: it is taken this much wider, by what
 measured best on held-out photos (docs/shape.md)."""
+
+OBSERVER_LEAD = 64.0
+"""So firmly is held what the observer sees of identity: it has seen the points already (docs/adr/0027)."""
+
+MOVED_CAUTION = 3.0
+"""So much wider is the noise of points that the observer moved: it errs of them as it errs of identity."""
+
+SPLINE_CAUTION = 3.0
+"""So much wider is the noise of located landmarks in the spline, where the observer is trusted."""
 
 _EXPRESSION_SIGMA = 0.15
 _UNKNOWN_EXPRESSION_SIGMA = 0.25
@@ -175,9 +183,7 @@ class ShapeProblem:
         variance = np.maximum(database.coefficients.var(axis=0) * PRIOR_VARIANCE, 1e-4)
         self._spread = np.diag(1 / variance)
         self._observed = _observed(photo, face, database) if face is not None and observing else None
-        self._refined = None
-        if face is not None and noise is None and self._trust > 0:
-            self._refined = load_refiner().refine(photo.pixels, face.mesh.points)
+        self._refined = None if self._observed is None or noise is not None else self._observed.mesh
         lens = FOCAL_SIGMA if self._camera.focal_source == "estimated" else 0.0
         everyone = Prior(self._centre, self._spread, expression, sigma, self._camera.fx, lens)
         self._prior = self._prior_around(self._centre, everyone)
@@ -190,7 +196,15 @@ class ShapeProblem:
         """Return the prior of heads around a centre, and of what was observed of this one's identity."""
         if self._observed is None:
             return replace(prior, identity=centre)
-        return with_observation(replace(prior, identity=centre, precision=self._spread), self._observed)
+        own = replace(prior, identity=centre, precision=self._spread)
+        return with_observation(own, self._observed, OBSERVER_LEAD)
+
+    def _honest(self, fit: Fit) -> Fit:
+        """Return a fit that is as sure of identity as the observation is: the fit held it firmer than that."""
+        if self._observed is None or self._observed.trust == 0:
+            return fit
+        own = with_observation(replace(self._prior, precision=self._spread), self._observed)
+        return replace(fit, identity_covariance=np.linalg.inv(own.precision))
 
     def _evidence(
         self, landmarks: Landmarks, camera: Camera, identity: FloatArray, expression: FloatArray
@@ -207,7 +221,8 @@ class ShapeProblem:
         seen = mesh_evidence(mesh, noise, camera, face.expression)
         if self._refined is not None:
             refined = corrected_mesh(self._refined, located, landmarks)
-            seen = mixed(seen, mesh_evidence(refined, load_refiner().noise, camera), self._trust)
+            own = load_observer().noise.scaled(MOVED_CAUTION)
+            seen = mixed(seen, mesh_evidence(refined, own, camera), self._trust)
         return self._mesh_model, seen
 
     def first_fit(self, check: Callable[[], None]) -> Fit:
@@ -243,7 +258,8 @@ class ShapeProblem:
                     self._start.identity,
                     self._start.expression,
                 )
-        assert self._start is not None
+            assert self._start is not None
+            self._start = self._honest(self._start)
         return self._start
 
     def retrieve(
@@ -257,7 +273,7 @@ class ShapeProblem:
         fit = self.first_fit(check)
         if landmarks is not (self._located.located or self._located.landmarks):
             model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
-            fit = _improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check)
+            fit = self._honest(_improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check))
         if method == PAPER_CNN:
             return fit, look_alikes(self._database, self._photo.pixels, landmarks.points, excluded=excluded)
         face = self._mesh_model.points(fit.identity, local=fit.local)
@@ -295,7 +311,7 @@ class ShapeProblem:
             fit = _improved(fit, model, evidence, prior, _FULL_STEPS, check, steady=False)
         else:
             prior = self._prior_around(centre, self._prior)
-            fit = _improved(fit, model, evidence, prior, _FINAL_STEPS, check)
+            fit = self._honest(_improved(fit, model, evidence, prior, _FINAL_STEPS, check))
         check()
         vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
         target = self._targets(landmarks, fit, heads)
@@ -303,6 +319,8 @@ class ShapeProblem:
         # The first fit's scale, not this one's: then the spline is the same for the whole of a drag.
         scale = pixels_per_mm(self.first_fit(check).camera)
         sigma = np.sqrt(landmarks.covariance[:, [0, 1], [0, 1]].mean(axis=1)) / scale
+        if method == "default":
+            sigma = sigma * SPLINE_CAUTION**self._trust
         spline = residual_spline(self._template, sigma, landmarks.moved)
         left = without_parting(target - posed, landmarks.moved)
         displaced = apply_residual(self._template, spline, vertices, left)

