@@ -241,6 +241,7 @@ class Document(QObject):
                 EditState(
                     face=number,
                     database=self.state.database,
+                    scalp=self.state.scalp,
                     variants=self.state.variants,
                     others=self.state.others,
                     place=self.state.place,
