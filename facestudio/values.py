@@ -128,10 +128,8 @@ class Landmarks:
     ----------
     scheme
         Name of the LandmarkScheme: ibug68, xm2vts68, webmorph189 or mesh478.
-    points
-        (N, 2) float64, pixels.
-    covariance
-        (N, 2, 2) float64, square pixels: how far a point may be off.
+    points, covariance
+        (N, 2) float64, pixels; (N, 2, 2) float64, square pixels: how far a point may be off.
     moved
         (N,) bool: set by hand.
     method
@@ -155,19 +153,7 @@ class Landmarks:
 
     @classmethod
     def of(cls, scheme: str, points: ArrayLike, *, sigma: float, method: str) -> "Landmarks":
-        """Make landmarks with the same isotropic noise for all points.
-
-        Parameters
-        ----------
-        scheme
-            Name of the LandmarkScheme.
-        points
-            (N, 2) pixels.
-        sigma
-            Standard deviation of each coordinate, pixels.
-        method
-            How they were found.
-        """
+        """Make landmarks (N, 2) px with the same isotropic noise for all points, `sigma` px in each coordinate."""
         p = np.asarray(points, dtype=np.float64)
         covariance = np.broadcast_to(np.eye(2) * sigma**2, (len(p), 2, 2))
         return cls(scheme, p, covariance, np.zeros(len(p), dtype=np.bool_), method)
@@ -262,6 +248,8 @@ class Coverage:
         Fractions of the skin's texels; they sum to one.
     confidence
         (S, S) uint8: how far each texel is to be trusted to be the sitter's, 0 to 255; None if that is not known.
+    photos
+        (S, S) uint8: which of several photos each texel comes from, counted from 0; None if there is but one.
     """
 
     labels: ByteArray
@@ -269,8 +257,11 @@ class Coverage:
     mirrored: float
     borrowed: float
     confidence: ByteArray | None = None
+    photos: ByteArray | None = None
 
     def __post_init__(self) -> None:
+        if self.photos is not None:
+            _freeze(self, photos=(np.uint8, self.labels.shape))
         _freeze(self, labels=(np.uint8, (None, None)))
         if self.confidence is not None:
             _freeze(self, confidence=(np.uint8, self.labels.shape))
@@ -288,12 +279,15 @@ class Texture:
         Where each texel comes from.
     poisson_residual, poisson_size
         Relative residual of Poisson fusion, and the edge length of the atlas it was solved on; 0 if there was none.
+    donor
+        Id of the database head whose skin is borrowed.
     """
 
     pixels: ByteArray
     coverage: Coverage
     poisson_residual: float = 0.0
     poisson_size: int = 0
+    donor: str = ""
 
     def __post_init__(self) -> None:
         _freeze(self, pixels=(np.uint8, (None, None, 3)))
@@ -306,15 +300,7 @@ class Texture:
 
 @dataclass(frozen=True)
 class Advice:
-    """What about a photo limits its head.
-
-    Attributes
-    ----------
-    topic
-        A word for programs: turned, lens, blurred ...
-    title, text, help
-        For people: two or three words, a sentence, and what would help.
-    """
+    """What about a photo limits its head: a word for programs, and for people a title, a sentence, what would help."""
 
     topic: str
     title: str
@@ -324,15 +310,7 @@ class Advice:
 
 @dataclass(frozen=True, eq=False)
 class PhotoFit:
-    """One of several photos of a person, as the head was fitted to it.
-
-    Attributes
-    ----------
-    name
-        The photo's.
-    camera, expression, landmarks
-        As in Head.
-    """
+    """One of several photos of a person, as the head was fitted to it; the fields are as in Photo and Head."""
 
     name: str
     camera: Camera

@@ -95,6 +95,7 @@ SPECS: dict[str, Spec] = {
     "45-right": Spec("45° right", "4", "view-right-45"),
     "right": Spec("Right", "5", "view-right"),
     "back": Spec("Back", "6", "view-back"),
+    "preferences": Spec("Preferences…", "Ctrl+,", "preferences", "Theme, texture size, database and more"),
     "shortcuts": Spec("Keys and gestures", "F1", "info"),
     "about": Spec("About facestudio"),
     "system": Spec("As the system", checkable=True),

@@ -5,23 +5,38 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QSettings
 
+from facestudio.app.document.state import EditState
+from facestudio.app.preferences import Preferences, read_preferences, write_preferences
+
 MAX_RECENT = 8
-THEMES = ("system", "light", "dark")
 
 
 class Settings:
-    """A thin layer over QSettings that gives every value its type and its default.
+    """What is remembered between two runs: the window's state in QSettings, the preferences in a file beside it.
 
     Parameters
     ----------
     store
         Where to keep it; the user's own by default.
+
+    Attributes
+    ----------
+    preferences, preferences_file, preferences_problem
+        What the person prefers, where that is written, and what in that file could not be used.
     """
 
     def __init__(self, store: QSettings | None = None) -> None:
         self._store = store or QSettings(
             QSettings.Format.IniFormat, QSettings.Scope.UserScope, "facestudio", "facestudio"
         )
+        self.preferences_file = Path(self._store.fileName()).with_name("preferences.toml")
+        self.preferences, self.preferences_problem = read_preferences(self.preferences_file)
+
+    def prefer(self, preferences: Preferences) -> None:
+        """Take and write preferences. Raises WriteError if they cannot be written; they hold for this run then."""
+        if preferences != self.preferences or self.preferences_problem:
+            self.preferences, self.preferences_problem = preferences, ""
+            write_preferences(preferences, self.preferences_file)
 
     @property
     def recent(self) -> list[Path]:
@@ -40,15 +55,10 @@ class Settings:
         """Forget the photos opened lately."""
         self._store.remove("recent")
 
-    @property
-    def theme(self) -> str:
-        """One of `THEMES`."""
-        value = str(self._store.value("theme", "system"))
-        return value if value in THEMES else "system"
-
-    @theme.setter
-    def theme(self, name: str) -> None:
-        self._store.setValue("theme", name)
+    def first_state(self) -> EditState:
+        """Return what a new photo begins with."""
+        scalp: Any = self.preferences.scalp
+        return EditState(database=self.preferences.database, scalp=scalp)
 
     def text(self, key: str, default: str) -> str:
         """Return a remembered text."""

@@ -57,7 +57,6 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--scalp",
         choices=SCALPS,
-        default=SCALPS[0],
         help="carry the photo's hair on over the scalp (the default), show stubble in its colour, or skin",
     )
     parser.add_argument("--albedo", action="store_true", help="take the photo's light out of the texture")
@@ -173,7 +172,9 @@ def _one(
             if args.same_person
             else (),
         )
-    request = replace(request, scalp=args.scalp, albedo=args.albedo, texture_method=args.texture_method)
+    request = replace(
+        request, scalp=args.scalp or request.scalp, albedo=args.albedo, texture_method=args.texture_method
+    )
 
     def report(event: Event) -> None:
         begin, share = PROGRESS[event.stage.value]

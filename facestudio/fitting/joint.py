@@ -80,7 +80,12 @@ def joint_posterior(
 
 
 def joint_points(
-    places: FloatArray, sight: FloatArray, sigma: FloatArray, depth_sigma: FloatArray
+    places: FloatArray,
+    sight: FloatArray,
+    sigma: FloatArray,
+    depth_sigma: FloatArray,
+    anchor: FloatArray | None = None,
+    anchored: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Return where points lie that several photos see from different sides.
 
@@ -94,6 +99,8 @@ def joint_points(
         (N, P) mm: how sure it is across that line.
     depth_sigma
         (P,) mm: how sure it is along it.
+    anchor, anchored
+        (P, 3) mm, (P,) 1/mm^2: where points are held, and how firmly; nowhere if not given.
 
     Returns
     -------
@@ -104,5 +111,9 @@ def joint_points(
     across = np.eye(3) - along
     precision = across / sigma[..., None, None] ** 2 + along / depth_sigma[:, None, None] ** 2
     total = precision.sum(axis=0)
-    mean = np.linalg.solve(total, (precision @ places[..., None]).sum(axis=0))[..., 0]
+    pull = (precision @ places[..., None]).sum(axis=0)
+    if anchor is not None and anchored is not None:
+        total = total + anchored[:, None, None] * np.eye(3)
+        pull = pull + (anchored[:, None] * anchor)[..., None]
+    mean = np.linalg.solve(total, pull)[..., 0]
     return mean, 1 / np.sqrt((1 / sigma**2).sum(axis=0))

@@ -23,6 +23,7 @@ from facestudio.pipeline.project_values import (
 )
 from facestudio.pipeline.request import METHODS, MOST_PHOTOS, FurtherPhoto, Request
 from facestudio.template.sliders import Adjustments
+from facestudio.texture.options import SCALP_MODES, ScalpMode
 from facestudio.texture.strokes import Stroke
 from facestudio.values import Landmarks, Photo
 
@@ -63,7 +64,7 @@ class Project:
         Which of its faces, 1 is the largest.
     landmarks, located
         ibug68 points as they are and as they were located; None if they never were.
-    database, excluded, head_weights, focal_px
+    database, excluded, head_weights, focal_px, scalp, iris
         As in Request.
     expression
         52 weights 0..1 chosen for the head, or None for what the photo shows.
@@ -88,6 +89,8 @@ class Project:
     unused: tuple[Stroke, ...] = ()
     variants: tuple[tuple[str, "Project"], ...] = ()
     more: tuple[ProjectPhoto, ...] = ()
+    scalp: ScalpMode = "photo"
+    iris: tuple[int, int, int] | None = None
 
     def further_photos(self) -> tuple[Photo, ...]:
         """Return the further photos of this project and of its variants, each once."""
@@ -112,6 +115,8 @@ class Project:
             adjustments=self.adjustments,
             unused=self.unused,
             more=tuple(one.asked() for one in self.more),
+            scalp=self.scalp,
+            iris=self.iris,
         )
 
 
@@ -311,6 +316,19 @@ def _more_from_json(value: Any, photos: list[Photo]) -> ProjectPhoto:
     )
 
 
+def _scalp(value: Any) -> ScalpMode:
+    if value not in SCALP_MODES:
+        raise ValueError("scalp")
+    return cast("ScalpMode", value)
+
+
+def _iris(value: Any) -> tuple[int, int, int] | None:
+    if value is None:
+        return None
+    red, green, blue = (int(number(part, 0.0, 255.0)) for part in value)
+    return red, green, blue
+
+
 def _face(document: dict[str, Any]) -> int:
     face = document["face"]
     if not isinstance(face, int) or face < 1:
@@ -330,6 +348,8 @@ def _decisions_to_json(project: Project, photos: tuple[Photo, ...]) -> dict[str,
         "expression": None if project.expression is None else list(project.expression),
         "adjustments": dict(project.adjustments),
         "unused": strokes_to_json(project.unused),
+        "scalp": project.scalp,
+        "iris": None if project.iris is None else list(project.iris),
         **({"more": [_more_to_json(one, photos) for one in project.more]} if project.more else {}),
     }
 
@@ -366,4 +386,6 @@ def _decisions_from_json(document: dict[str, Any], photo: Photo, further: list[P
         ),
         unused=tuple(stroke_from_json(value) for value in document.get("unused") or ()),
         more=tuple(_more_from_json(value, further) for value in more),
+        scalp=_scalp(document.get("scalp", "photo")),
+        iris=_iris(document.get("iris")),
     )

@@ -99,6 +99,8 @@ class Request:
         Focal length in pixels if the person knows it.
     scalp
         photo (the photo's hair is carried on over the scalp), stubble or bald.
+    iris
+        sRGB 0..255 for both irises in place of what the photo shows; None: the photo's.
     albedo
         Take the photo's light out of the texture.
     texture_method
@@ -124,6 +126,7 @@ class Request:
     method: str = "default"
     focal_px: float | None = None
     scalp: ScalpMode = "photo"
+    iris: tuple[int, int, int] | None = None
     albedo: bool = False
     texture_method: TextureMethod = "fused"
     adjustments: Adjustments = ()
@@ -141,7 +144,7 @@ class Request:
     def texture_options(self) -> TextureOptions:
         """How the texture is made."""
         relight = "albedo" if self.albedo else "even"
-        return TextureOptions(self.texture_size, self.scalp, relight, self.texture_method)
+        return TextureOptions(self.texture_size, self.scalp, relight, self.texture_method, self.iris)
 
 
 @dataclass(frozen=True, eq=False)

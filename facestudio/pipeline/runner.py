@@ -288,6 +288,10 @@ def _check_request(request: Request) -> None:
         raise UsageError(f"There is no method {request.method!r}", hint="Methods: " + ", ".join(METHODS))
     if request.scalp not in SCALP_MODES:
         raise UsageError(f"There is no scalp {request.scalp!r}", hint="Scalps: " + ", ".join(SCALP_MODES))
+    if request.iris is not None and not (
+        len(request.iris) == 3 and all(0 <= value <= 255 for value in request.iris)
+    ):
+        raise UsageError(f"{request.iris} is no colour of an iris: three numbers from 0 to 255")
     if request.more:
         if len(request.photos) > MOST_PHOTOS:
             raise UsageError(f"At most {MOST_PHOTOS} photos of one person can be used together")

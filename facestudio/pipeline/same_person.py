@@ -23,6 +23,9 @@ _KNOWN = 1e8  # precision of an identity that is given
 _STEPS, _CORRECTION_STEPS = 8, 2
 _DEPTH_SIGMA = 4.0  # how unsure a landmark is along its line of sight, in times of across it
 _PINNED_MM = 1e-3
+# A point set by hand in several photos: nobody sets it exactly, and from nearly the same side a pixel is centimetres of
+# depth. So the lines of sight are met as nearly as the shape allows.
+_SEVERAL_MM, _HELD_MM = 0.4, 1.5
 _ROUNDS = 3
 
 
@@ -196,7 +199,7 @@ def joint_shapes(
     """Return the one head as each photo has it: same vertices, own camera and expression.
 
     What the fit leaves at the landmarks is put together from all photos, each saying most across its lines of sight:
-    a landmark that was moved by hand in two photos is met in both.
+    a landmark that was moved by hand is met in its photo, and one moved in two where both lines of sight come nearest.
 
     Parameters
     ----------
@@ -216,7 +219,10 @@ def joint_shapes(
     moved = moved_each.any(axis=0)
     sigma_each = np.stack([_sigma_mm(sight, fit) for sight, fit in zip(sights, fits, strict=True)])
     # Where a point was set by hand in one photo, what others located there has no say.
-    sigma_each = np.where(moved_each, _PINNED_MM, np.where(moved, 1e3, sigma_each))
+    several = moved_each.sum(axis=0) > 1
+    pinned = np.where(several, _SEVERAL_MM, _PINNED_MM)
+    held = np.where(several, 1 / _HELD_MM**2, 0.0)
+    sigma_each = np.where(moved_each, pinned, np.where(moved, 1e3, sigma_each))
     left_each, sight_each = [], []
     for sight, fit in zip(sights, fits, strict=True):
         check()
@@ -224,7 +230,8 @@ def joint_shapes(
         left_each.append(target - posed)
         sight_each.append(_unit(target - camera_position(fit.camera)))
     lines = np.stack(sight_each)
-    left, sigma = _combined(np.stack(left_each), lines, sigma_each, moved)
+    left, sigma = _combined(np.stack(left_each), lines, sigma_each, moved, np.zeros((68, 3)), held)
+    done = left
     vertices, unsure = main.finished(main.head(fits[0]), left, sigma, moved, main.uncertainty(fits[0]))
     deltas = main.quick_shapes(check) if live else main.shapes_of(vertices)
     for _ in range(_ROUNDS if moved.any() else 0):
@@ -235,15 +242,21 @@ def joint_shapes(
                 for sight, fit in zip(sights, fits, strict=True)
             ]
         )
-        vertices = main.met(vertices, _combined(rest, lines, sigma_each, moved)[0], moved)
+        left, _ = _combined(rest, lines, sigma_each, moved, -done, held)
+        vertices, done = main.met(vertices, left, moved), done + left
     return tuple(Shape(fit.camera, vertices, fit.expression, deltas, method, unsure) for fit in fits)
 
 
 def _combined(
-    left: FloatArray, lines: FloatArray, sigma: FloatArray, moved: BoolArray
+    left: FloatArray,
+    lines: FloatArray,
+    sigma: FloatArray,
+    moved: BoolArray,
+    anchor: FloatArray,
+    held: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
     depth = np.where(moved, 1.0, _DEPTH_SIGMA * sigma.min(axis=0))
-    places, unsure = joint_points(left, lines, sigma, depth)
+    places, unsure = joint_points(left, lines, sigma, depth, anchor, held)
     return places, np.where(moved, 1.0, unsure)
 
 

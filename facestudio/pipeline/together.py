@@ -4,6 +4,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+import numpy as np
+
 from facestudio.database.model import HeadDatabase
 from facestudio.errors import FacestudioError, NoFaceError
 from facestudio.fitting.evidence import pixels_per_mm
@@ -153,4 +155,8 @@ def texture_of(
         detail.append(pixels_per_mm(shape.camera))
     lead = max(range(len(textures)), key=lambda i: textures[i].coverage.seen * min(detail[i], 4.0))
     order = [lead, *(i for i in range(len(textures)) if i != lead)]
-    return blended([textures[i] for i in order], [detail[i] for i in order], check)
+    texture = blended([textures[i] for i in order], [detail[i] for i in order], check)
+    coverage = texture.coverage
+    assert coverage.photos is not None
+    numbers = np.array(order, dtype=np.uint8)[coverage.photos]
+    return replace(texture, coverage=replace(coverage, photos=numbers))

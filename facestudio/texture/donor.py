@@ -48,10 +48,13 @@ class Donor:
         The skin.
     gain
         (3,) what its colours are multiplied by.
+    head_id
+        Whose skin it is.
     """
 
     source: DonorSkin
     gain: FloatArray
+    head_id: str = ""
 
     def skin(self, size: int) -> Float32Array:
         """Return the skin, (size, size, 3) float32; not clipped."""
@@ -138,4 +141,4 @@ def choose_donor(
     skins = [donor_skin(database, head.id, stubble) for head in heads]
     tones = [_tone(skin) for skin in skins]
     nearest = int(np.argmin([float(np.linalg.norm(own - tone)) for own in tones]))
-    return Donor(skins[nearest], tone / np.maximum(tones[nearest], 1.0))
+    return Donor(skins[nearest], tone / np.maximum(tones[nearest], 1.0), heads[nearest].id)

@@ -134,12 +134,13 @@ def make_texture(
     strength = float(donor.gain @ _LUMINANCE)
     pixels = compose(layers, patch, places, fine, strength, exemplar, size, check)
     check()
-    _paint_the_rest(pixels, sitting)
+    _paint_the_rest(pixels, sitting, options.iris)
     return Texture(
         pixels,
         _coverage(layers, size),
         poisson_residual=layers.residual,
         poisson_size=layers.solved_size,
+        donor=donor.head_id,
     )
 
 
@@ -259,7 +260,7 @@ def _painted_inside(size: int) -> tuple[IntArray, ByteArray]:
     return where, full.reshape(-1, 3)[where]
 
 
-def _paint_the_rest(pixels: ByteArray, sitting: Sitting) -> None:
+def _paint_the_rest(pixels: ByteArray, sitting: Sitting, iris: tuple[int, int, int] | None) -> None:
     """Paint mouth, teeth, tongue and eyes."""
     where, colours = _painted_inside(len(pixels))
     pixels.reshape(-1, 3)[where] = colours
@@ -269,6 +270,8 @@ def _paint_the_rest(pixels: ByteArray, sitting: Sitting) -> None:
         irises = np.stack([iris_colour(photo, sitting.mesh, side) for side in (0, 1)])
         white = white_brightness(photo, sitting.mesh, OPENINGS)
         diameter = iris_diameter(sitting.mesh, _eye_scale(sitting))
+    if iris is not None:
+        irises = np.array([iris] * 2, dtype=np.float64)
     paint_eyes(pixels, load_template(), sitting.neutral, irises, white, diameter)
 
 

@@ -25,9 +25,12 @@ class TextureOptions:
         `even` makes the light from left and right alike, `albedo` takes the photo's light out, `keep` leaves it.
     method
         `fused`, or the baseline `paste`: whatever the photo shows of the head, and a similar head's skin as it is.
+    iris
+        sRGB 0..255 of both irises; None: the photo's.
     """
 
     size: int = 2048
     scalp: ScalpMode = "photo"
     relight: Relight = "even"
     method: TextureMethod = "fused"
+    iris: tuple[int, int, int] | None = None

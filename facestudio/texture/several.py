@@ -136,7 +136,7 @@ def _bands(
 def _coverage(each: Sequence[Coverage], worth: Sequence[Float32Array], skin: BoolArray) -> Coverage:
     """Return where each texel comes from: from the texture that gives the most of it."""
     size = len(skin)
-    best = cv2.resize(
+    best: ByteArray = cv2.resize(
         np.argmax(np.stack(worth), axis=0).astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST
     )
     labels = np.choose(best, [coverage.labels for coverage in each]).astype(np.uint8)
@@ -145,4 +145,4 @@ def _coverage(each: Sequence[Coverage], worth: Sequence[Float32Array], skin: Boo
         confidence = np.choose(best, [np.asarray(coverage.confidence) for coverage in each]).astype(np.uint8)
     count = np.bincount(labels.reshape(-1), minlength=4)[1:4] / max(int((labels > 0).sum()), 1)
     seen, mirrored = float(count[0]), float(count[1])
-    return Coverage(labels, seen, mirrored, max(0.0, 1.0 - seen - mirrored), confidence)
+    return Coverage(labels, seen, mirrored, max(0.0, 1.0 - seen - mirrored), confidence, best)

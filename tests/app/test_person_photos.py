@@ -10,7 +10,15 @@ from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 
+from facestudio.app.panels import heads_panel
 from facestudio.pipeline.project import load_project
+
+
+@pytest.fixture(autouse=True)
+def _pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in for thumbnails of database heads, which take longer than all the rest."""
+    monkeypatch.setattr(heads_panel, "draw_heads", lambda database, ids, ratio: {})
+    monkeypatch.setattr(heads_panel, "closest_heads", lambda database, landmarks, excluded: ())
 
 
 @pytest.fixture

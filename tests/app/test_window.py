@@ -256,7 +256,7 @@ def test_settings_that_make_no_sense_do_not_stop_the_app(
         store.setValue(key, "¯\\_(ツ)_/¯")
     store.sync()
     window = make_window()
-    assert window.settings.theme == "system"
+    assert window.settings.preferences.theme == "system"
     assert window.settings.number("export/texture_size", 7) == 7
 
 
@@ -265,7 +265,7 @@ def test_a_theme_changes_colours_and_is_remembered(make_window: Make, name: str)
     window = make_window()
     window.actions_[name].trigger()
     theme = load_theme(name)
-    assert window.settings.theme == name
+    assert window.settings.preferences.theme == name
     assert QApplication.palette().window().color() == theme.colour("window")
     pixel = window.statusBar().grab().toImage().pixelColor(2, 20)
     assert pixel == theme.colour("window")

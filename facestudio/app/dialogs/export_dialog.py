@@ -91,7 +91,7 @@ class ExportDialog(QDialog):
         )
         self.units = choice(
             [("Centimetres", "cm"), ("Metres", "m"), ("Millimetres", "mm")],
-            settings.text("export/units", "cm"),
+            settings.text("export/units", settings.preferences.units),
             "Units",
         )
         self.subdivision = choice(

@@ -241,6 +241,7 @@ class Document(QObject):
                 EditState(
                     face=number,
                     database=self.state.database,
+                    scalp=self.state.scalp,
                     variants=self.state.variants,
                     others=self.state.others,
                     place=self.state.place,
@@ -292,7 +293,7 @@ class Document(QObject):
             self.select(frozenset())
             self.photo_shown.emit()
             self.faces_changed.emit()
-        if [one.photo for one in state.others] != [one.photo for one in before.others]:
+        if self.opened is not None and _pictures(state, self.opened) != _pictures(before, self.opened):
             self.photos_changed.emit()
         self._tell(before)
         # A gesture that ends or is given up has shown its own states: what is built is not known to fit.
@@ -308,3 +309,8 @@ class Document(QObject):
             self.expression_changed.emit()
         if not replace(now, landmarks=before.landmarks).builds_like(before):
             self.choices_changed.emit()
+
+
+def _pictures(state: EditState, opened: Photo) -> list[Photo]:
+    """Return the photos themselves, in their order."""
+    return [one.photo for one in state.photos(opened)]

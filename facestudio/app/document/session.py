@@ -127,6 +127,8 @@ class Session(QObject):
             adjustments=state.adjustments,
             database=state.database,
             unused=first.unused,
+            scalp=state.scalp,
+            iris=state.iris,
             more=tuple(more),
             shown=state.place,
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.pipeline.project import ProjectPhoto
+from facestudio.texture.options import ScalpMode
 from facestudio.texture.strokes import Stroke
 from facestudio.values import Landmarks, Photo
 
@@ -37,6 +38,8 @@ class EditState:
         The head database that similar heads come from.
     adjustments
         (slider, value -1..1): how the person shaped the fitted head further.
+    scalp, iris
+        As in Request: what grows on the scalp, and the colour of the irises (None: as in the photo).
     others
         The person's other photos, in their order, without the one that is shown. What is said above of the photo
         is said of the one shown.
@@ -57,6 +60,8 @@ class EditState:
     database: str = DEFAULT_DATABASE
     unused: tuple[Stroke, ...] = ()
     variants: tuple[tuple[str, "EditState"], ...] = ()
+    scalp: ScalpMode = "photo"
+    iris: tuple[int, int, int] | None = None
     others: tuple[ProjectPhoto, ...] = ()
     place: int = 0
     shown: Photo | None = None
@@ -77,6 +82,8 @@ class EditState:
             and self.adjustments == other.adjustments
             and self.database == other.database
             and self.unused == other.unused
+            and self.scalp == other.scalp
+            and self.iris == other.iris
             and self.place == other.place
             and self.shown is other.shown
             and len(self.others) == len(other.others)

@@ -75,6 +75,10 @@ class PhotoEditor(PhotoCanvas):
         self._choose_cursor()
         self.update()
 
+    def set_reach(self, reach: float) -> None:
+        """Let neighbours follow so far, in distances of the outer eye corners."""
+        self.options = replace(self.options, reach=reach)
+
     def set_brush(self, on: bool) -> None:
         """Paint over what the texture may not use, in place of moving points."""
         self.brushing = on

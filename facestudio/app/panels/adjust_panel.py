@@ -3,8 +3,19 @@
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QColorDialog,
+    QFormLayout,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
+from facestudio.app.dialogs.form import choice
 from facestudio.app.document.document import Document
 from facestudio.values import Head
 
@@ -49,6 +60,20 @@ GROUPS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
         ("earLobes", "Lobes", "attached", "hanging"),
     ),
 }
+SCALPS: list[tuple[str, object]] = [
+    ("Hair as in the photo", "photo"),
+    ("Stubble in its colour", "stubble"),
+    ("Bald", "bald"),
+]
+IRISES: tuple[tuple[str, tuple[int, int, int] | None], ...] = (
+    ("As in the photo", None),
+    ("Dark brown", (58, 38, 26)),
+    ("Brown", (92, 64, 40)),
+    ("Hazel", (112, 96, 58)),
+    ("Green", (84, 104, 84)),
+    ("Blue", (92, 112, 128)),
+    ("Grey", (118, 124, 128)),
+)
 _RANGE = 100
 
 
@@ -80,6 +105,18 @@ class AdjustPanel(QWidget):
             rows.addWidget(heading, rows.rowCount(), 0, 1, 3)
             for name, text, low, high in sliders:
                 self._add_row(rows, name, title, text, f"{low} to {high}; a double click puts it back")
+        self.scalp = choice(SCALPS, "photo", "Scalp")
+        self.eyes = choice([*IRISES, ("Other…", "other")], None, "Eye colour")
+        heading = QLabel("Hair and eyes")
+        heading.setObjectName("sectionTitle")
+        column.addWidget(heading)
+        looks = QFormLayout()
+        looks.setHorizontalSpacing(14)
+        looks.addRow("Scalp", self.scalp)
+        looks.addRow("Eyes", self.eyes)
+        column.addLayout(looks)
+        self.scalp.activated.connect(self._choose_scalp)
+        self.eyes.activated.connect(self._choose_eyes)
         column.addLayout(rows)
         self.reset = QPushButton("As in the photo")
         self.reset.setToolTip("Put all sliders back")
@@ -122,6 +159,8 @@ class AdjustPanel(QWidget):
         """Sliders can be moved when there is a head."""
         for slider in self.sliders.values():
             slider.setEnabled(head is not None)
+        self.scalp.setEnabled(head is not None)
+        self.eyes.setEnabled(head is not None)
         self._update()
 
     def put_back(self, name: str) -> None:
@@ -140,7 +179,33 @@ class AdjustPanel(QWidget):
                 slider.setValue(value)
             self._values[name].setText(f"{value:+d}" if value else "0")
         self._setting = False
+        state = self._document.state
+        self.scalp.setCurrentIndex(self.scalp.findData(state.scalp))
+        self._show_eyes(state.iris)
         self.reset.setEnabled(bool(chosen))
+
+    def _show_eyes(self, iris: tuple[int, int, int] | None) -> None:
+        known = next((i for i, (_, value) in enumerate(IRISES) if value == iris), len(IRISES))
+        self.eyes.setCurrentIndex(known)
+
+    def _choose_scalp(self) -> None:
+        document, mode = self._document, self.scalp.currentData()
+        if mode != document.state.scalp:
+            document.change(replace(document.state, scalp=mode), f"Scalp: {self.scalp.currentText().lower()}")
+
+    def _choose_eyes(self) -> None:
+        document, index = self._document, self.eyes.currentIndex()
+        if index < len(IRISES):
+            text, iris = IRISES[index]
+        else:
+            before = QColor(*(document.state.iris or (90, 70, 50)))
+            colour = QColorDialog.getColor(before, self, "Eye colour")
+            if not colour.isValid():
+                self._show_eyes(document.state.iris)
+                return
+            text, iris = colour.name(), (colour.red(), colour.green(), colour.blue())
+        if iris != document.state.iris:
+            document.change(replace(document.state, iris=iris), f"Eyes: {text.lower()}")
 
     def _moved(self, name: str) -> None:
         if self._setting:

@@ -1,11 +1,12 @@
 """The 3D view: what is shown and from where, and the gestures that turn it; a surface does the drawing."""
 
+from html import escape
 from typing import Any, Protocol
 
 import numpy as np
 from PySide6.QtCore import QPointF, Qt, QVariantAnimation, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QResizeEvent, QWheelEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from facestudio.app.editor.painting import MOVED, confidence_colour
 from facestudio.app.editor.picture import Picture
@@ -19,6 +20,7 @@ from facestudio.render.scene import VIEWS, Background, Framing, Marks, Mode, fra
 from facestudio.values import Camera, FloatArray
 
 _GLIDE_MS = 320
+_STILL = 4.0  # pixels: a pointer that moved less between press and release was not moved
 
 
 class Surface(Protocol):
@@ -66,6 +68,7 @@ class HeadView(QWidget):
     failed = Signal(str)
     painted = Signal(int)
     pose_changed = Signal()
+    asked = Signal(str)
 
     def __init__(self, surface: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -93,6 +96,7 @@ class HeadView(QWidget):
         self._framing: Framing | None = None
         self._marks: Marks | None = None
         self._last: QPointF | None = None
+        self._pressed: QPointF | None = None
         self._panning = False
         self._glide = QVariantAnimation(self)
         self._glide.setDuration(_GLIDE_MS)
@@ -290,7 +294,7 @@ class HeadView(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to turn or pan."""
         self._glide.stop()
-        self._last = event.position()
+        self._last = self._pressed = event.position()
         self._panning = event.button() != Qt.MouseButton.LeftButton or bool(
             event.modifiers() & Qt.KeyboardModifier.ShiftModifier
         )
@@ -308,9 +312,28 @@ class HeadView(QWidget):
             self._set_pose(self.pose.turned(by.x(), by.y(), self.height()))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """End it."""
-        self._last = None
+        """End it; a click without a move asks where the texture there comes from."""
+        pressed, self._last, self._pressed = self._pressed, None, None
         self.unsetCursor()
+        still = pressed is not None and (event.position() - pressed).manhattanLength() < _STILL
+        if still and not self._panning and event.button() == Qt.MouseButton.LeftButton:
+            self._tell_origin(event)
+
+    def _tell_origin(self, event: QMouseEvent) -> None:
+        from facestudio.app.viewer.picking import origin_text, picked_uv
+
+        shot = self.shot()
+        if shot is None:
+            return
+        at = event.position()
+        uv = picked_uv(shot, (at.x(), at.y()), (self.width(), self.height()))
+        if uv is None:
+            QToolTip.hideText()
+            return
+        text = origin_text(shot.figure.head, uv)
+        # A paragraph is broken into lines, plain text is not.
+        QToolTip.showText(event.globalPosition().toPoint(), f"<p>{escape(text)}</p>", self)
+        self.asked.emit(text)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Go back to the front."""

@@ -87,6 +87,7 @@ class Viewer(QStackedWidget):
 
     pose_changed = Signal()
     started = Signal()
+    asked = Signal(str)
 
     def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -163,6 +164,7 @@ class Viewer(QStackedWidget):
         view = HeadView(surface, self)
         view.failed.connect(self._give_up, Qt.ConnectionType.QueuedConnection)
         view.pose_changed.connect(self.pose_changed)
+        view.asked.connect(self.asked)
         view.set_mode(self.mode, uncertain=self.uncertain)
         view.set_show_marks(self.show_marks)
         view.set_background(*self._colours)

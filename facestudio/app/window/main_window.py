@@ -75,7 +75,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setUnifiedTitleAndToolBarOnMac(True)
         self.settings = settings or Settings()
-        self.appearance = Appearance(self.settings.theme, self)
+        self.appearance = Appearance(self.settings.preferences.theme, self)
         self.tasks = Tasks(self)
         self.document = Document(self)
         self.session = Session(self.document, make_runner, self)
@@ -83,6 +83,7 @@ class MainWindow(QMainWindow):
         self.actions_ = Actions(self, self.appearance)
         self.editor = PhotoEditor(self.document)
         self.viewer = Viewer(self.tasks)
+        self.session.texture_size = self.settings.preferences.texture_size
         self.outputs = Outputs(self, self.document, self.session, self.viewer, self.tasks, self.settings)
         self.projects = Projects(self)
         self.error_dialog: ErrorDialog | None = None
@@ -176,9 +177,10 @@ class MainWindow(QMainWindow):
         self.editor.hover_changed.connect(self._hovered)
         self.editor.zoom_changed.connect(self._zoomed)
         self.editor.menu_wanted.connect(self._editor_menu)
-        self.points_panel.reach_changed.connect(self._set_reach)
+        self.points_panel.reach_changed.connect(self.editor.set_reach)
         self.session.figure_changed.connect(self._figure_changed)
         self.viewer.started.connect(self._view_started)
+        self.viewer.asked.connect(self.message.setText)
         self.session.progressed.connect(self.build_status.tell)
         self.session.busy_changed.connect(self._busy_changed)
         self.session.failed.connect(self._build_failed)
@@ -230,7 +232,7 @@ class MainWindow(QMainWindow):
         self._show_workspace(True)
         self.viewer.start()
         self.viewer.set_waiting_text("Building the head", "The shape comes first, then its texture.")
-        self.document.set_photo(opened.photo, state_of(opened.project))
+        self.document.set_photo(opened.photo, state_of(opened.project) or self.settings.first_state())
         self.projects.opened(opened)
         self.person_photos.keep(opened.picture)
         self.editor.set_picture(opened.picture)
@@ -295,11 +297,6 @@ class MainWindow(QMainWindow):
 
     def _zoomed(self, scale: float) -> None:
         self.zoom_label.setText(f"{100 * scale:.0f} %")
-
-    def _set_reach(self, reach: float) -> None:
-        from dataclasses import replace
-
-        self.editor.options = replace(self.editor.options, reach=reach)
 
     def _editor_menu(self, point: int | None, at: QPoint) -> None:
         if point is not None and point not in self.document.selection:

@@ -21,8 +21,6 @@ from facestudio.values import Photo
 if TYPE_CHECKING:
     from facestudio.app.window.main_window import MainWindow
 
-_AUTOSAVE_MS = 5_000
-
 
 def state_of(project: Project | None) -> EditState | None:
     """Return the state of a document that a project tells."""
@@ -43,6 +41,8 @@ def _decided(project: Project) -> EditState:
         unused=project.unused,
         variants=tuple((name, _decided(variant)) for name, variant in project.variants),
         others=project.more,
+        scalp=project.scalp,
+        iris=project.iris,
     )
 
 
@@ -61,6 +61,8 @@ def _project_of(photo: Photo, state: EditState) -> Project:
         database=state.database,
         unused=first.unused,
         more=tuple(more),
+        scalp=state.scalp,
+        iris=state.iris,
         variants=tuple((name, _project_of(photo, variant)) for name, variant in state.variants),
     )
 
@@ -114,7 +116,6 @@ class Projects(QObject):
         self._given_up = self._closed = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(_AUTOSAVE_MS)
         self._timer.timeout.connect(self.autosave)
         window.document.undo_stack.indexChanged.connect(self._changed)
 
@@ -275,8 +276,9 @@ class Projects(QObject):
             and isValid(self._window.document.undo_stack)
             and self.dirty
             and not self._timer.isActive()
+            and self._window.settings.preferences.autosave_seconds
         ):
-            self._timer.start()
+            self._timer.start(1000 * self._window.settings.preferences.autosave_seconds)
 
     def autosave(self) -> None:
         """Write a copy in the background, to be found after a crash."""

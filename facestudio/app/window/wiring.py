@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from facestudio.app.actions import MODE_NAMES, THEME_NAMES, VIEW_NAMES
 from facestudio.app.dialogs.help_dialog import AboutDialog, HelpDialog
+from facestudio.app.dialogs.preferences_dialog import PreferencesDialog
 from facestudio.app.editor.motion import part_of, parts
+from facestudio.app.preferences import Preferences
+from facestudio.app.worker.report import ErrorReport
+from facestudio.database.model import database_folders
+from facestudio.errors import WriteError
 from facestudio.pipeline.request import MOST_PHOTOS
 
 if TYPE_CHECKING:
@@ -52,6 +57,7 @@ def connect_actions(window: "MainWindow") -> None:
         "fit_face": lambda: editor.fit_face(),
         "zoom_in": lambda: editor.zoom(1.25),
         "zoom_out": lambda: editor.zoom(0.8),
+        "preferences": lambda: _ask_preferences(window),
         "shortcuts": lambda: HelpDialog(window).open(),
         "about": lambda: AboutDialog(window).open(),
     }.items():
@@ -147,8 +153,27 @@ def _set_option(window: "MainWindow", name: str, on: bool) -> None:
 
 
 def _choose_theme(window: "MainWindow", choice: str) -> None:
-    window.settings.theme = choice
-    window.appearance.choose(choice)
+    prefer(window, replace(window.settings.preferences, theme=choice))
+
+
+def prefer(window: "MainWindow", preferences: Preferences) -> None:
+    """Take preferences: the theme and the texture at once, the rest from the next photo on."""
+    try:
+        window.settings.prefer(preferences)
+    except WriteError as error:
+        window.show_error(ErrorReport.of(error))
+    window.appearance.choose(preferences.theme)
+    window.actions_[preferences.theme].setChecked(True)
+    if window.session.texture_size != preferences.texture_size:
+        window.session.texture_size = preferences.texture_size
+        if window.session.head is not None:
+            window.session.rebuild()
+
+
+def _ask_preferences(window: "MainWindow") -> None:
+    dialog = PreferencesDialog(window.settings, sorted(database_folders()), window)
+    dialog.wanted.connect(lambda preferences: prefer(window, preferences))
+    dialog.open()
 
 
 def _show_view(window: "MainWindow", name: str) -> None:

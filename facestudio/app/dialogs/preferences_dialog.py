@@ -1,0 +1,132 @@
+"""The preferences dialog: what holds for all photos; it shows where the file is that holds it."""
+
+from PySide6.QtCore import QCoreApplication, Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from facestudio.app.dialogs.form import choice
+from facestudio.app.preferences import AUTOSAVE_SECONDS, Preferences
+from facestudio.app.settings import Settings
+from facestudio.pipeline.request import TEXTURE_SIZES
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("PreferencesDialog", text)
+
+
+class PreferencesDialog(QDialog):
+    """Changes nothing until OK; `wanted` is emitted with the Preferences then."""
+
+    wanted = Signal(object)
+
+    def __init__(self, settings: Settings, databases: list[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("preferencesDialog")
+        self.setWindowTitle(_tr("Preferences"))
+        self.setWindowModality(Qt.WindowModality.WindowModal)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        now = settings.preferences
+        self.theme = choice(
+            [(_tr("As the system"), "system"), (_tr("Light"), "light"), (_tr("Dark"), "dark")],
+            *(now.theme, _tr("Theme")),
+        )
+        self.texture_size = choice(
+            [(f"{size} × {size}", size) for size in TEXTURE_SIZES], now.texture_size, _tr("Texture size")
+        )
+        self.units = choice(
+            [(_tr("Centimetres"), "cm"), (_tr("Metres"), "m"), (_tr("Millimetres"), "mm")],
+            *(now.units, _tr("Units of exports")),
+        )
+        self.scalp = choice(
+            [
+                (_tr("Hair as in the photo"), "photo"),
+                (_tr("Stubble in its colour"), "stubble"),
+                (_tr("Bald"), "bald"),
+            ],
+            *(now.scalp, _tr("Scalp")),
+        )
+        names = databases if now.database in databases else [now.database, *databases]
+        self.database = choice([(name, name) for name in names], now.database, _tr("Head database"))
+        self.autosave = QSpinBox()
+        self.autosave.setAccessibleName(_tr("Keep a copy every"))
+        self.autosave.setRange(0, AUTOSAVE_SECONDS[1])
+        self.autosave.setSuffix(_tr(" s"))
+        self.autosave.setSpecialValueText(_tr("Never"))
+        self.autosave.setValue(now.autosave_seconds)
+        form = QFormLayout()
+        form.setHorizontalSpacing(18)
+        form.setVerticalSpacing(9)
+        for text, field in (
+            (_tr("Theme"), self.theme),
+            (_tr("Texture size"), self.texture_size),
+            (_tr("Scalp"), self.scalp),
+            (_tr("Head database"), self.database),
+            (_tr("Units of exports"), self.units),
+            (_tr("Keep a copy every"), self.autosave),
+        ):
+            form.addRow(text, field)
+        note = QLabel(_tr("Scalp and database are those that a new photo begins with."))
+        note.setObjectName("muted")
+        note.setWordWrap(True)
+        self.file = QLabel(str(settings.preferences_file))
+        self.file.setObjectName("muted")
+        self.file.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.file.setWordWrap(True)
+        self.problem = QLabel(settings.preferences_problem)
+        self.problem.setObjectName("warning")
+        self.problem.setWordWrap(True)
+        self.problem.setVisible(bool(settings.preferences_problem))
+        folder = QPushButton(_tr("Open its folder"))
+        folder.setAutoDefault(False)
+        folder.clicked.connect(
+            lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(settings.preferences_file.parent)))
+        )
+        buttons = QDialogButtonBox.StandardButton
+        self.buttons = QDialogButtonBox(buttons.Ok | buttons.Cancel | buttons.RestoreDefaults)
+        self.buttons.addButton(folder, QDialogButtonBox.ButtonRole.HelpRole)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        self.buttons.button(buttons.RestoreDefaults).clicked.connect(lambda: self._show(Preferences()))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 18, 18, 14)
+        column.setSpacing(12)
+        column.addLayout(form)
+        for widget in (note, self.problem, self.file, self.buttons):
+            column.addWidget(widget)
+        self.setMinimumWidth(430)
+
+    def _show(self, preferences: Preferences) -> None:
+        for box, value in (
+            (self.theme, preferences.theme),
+            (self.texture_size, preferences.texture_size),
+            (self.units, preferences.units),
+            (self.scalp, preferences.scalp),
+            (self.database, preferences.database),
+        ):
+            box.setCurrentIndex(box.findData(value))
+        self.autosave.setValue(preferences.autosave_seconds)
+
+    def chosen(self) -> Preferences:
+        """Return what the fields say."""
+        return Preferences(
+            theme=self.theme.currentData(),
+            texture_size=self.texture_size.currentData(),
+            units=self.units.currentData(),
+            scalp=self.scalp.currentData(),
+            database=self.database.currentData(),
+            autosave_seconds=self.autosave.value(),
+        )
+
+    def accept(self) -> None:
+        """Hand the choices on."""
+        self.wanted.emit(self.chosen())
+        super().accept()
