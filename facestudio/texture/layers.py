@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facestudio.texture.atlas import spread, work_inside
+from facestudio.texture.beard import beard_grid
 from facestudio.texture.donor import Donor
 from facestudio.texture.hair import scalp_grid
 from facestudio.texture.layout import SMALLEST, TexelLayout, texel_layout
@@ -217,6 +218,8 @@ def _hair_layer(
     grey = photo @ np.full(3, 1 / 3, dtype=np.float32)
     weight[grey > np.percentile(grey[weight > 0], _UNLIT)] = 0
     median = np.median(photo[weight > 0], axis=0).astype(np.float32)
+    if segments.hair_tone is not None:
+        median = segments.hair_tone
     # Far from what is seen the colour goes over into the hair's median.
     near = np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)[..., None]
     colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
@@ -233,6 +236,7 @@ def make_layers(
     gain: Float32Array,
     donor: Donor,
     scalp_mode: str,
+    beard: float = 0.0,
     check: Callable[[], None] = lambda: None,
 ) -> Layers:
     """Work out the layers.
@@ -247,6 +251,8 @@ def make_layers(
         The borrowed skin.
     scalp_mode
         photo, stubble or bald.
+    beard
+        How much of a beard the photo shows, 0..1; the borrowed skin has it too.
     check
         Called between the steps: may raise to cancel.
     """
@@ -262,8 +268,10 @@ def make_layers(
     if bald or scalp_mode == "stubble":
         bare = _bare(skin_map, layout, hair_map)
         skin_map = _single(skin_map + (bare - skin_map) * hair_map[..., None])
-    likeness = layout.grid(segments.likeness)
-    lift = _lift(look, segments, photo, skin_map, likeness)
+    # A beard is met by the borrowed skin's, as plain skin is by plain skin.
+    grown = beard_grid(size) * min(1.0, 2.0 * beard)
+    likeness = _single(np.maximum(layout.grid(segments.likeness), grown * layout.grid(segments.skin.astype(np.float32))))
+    lift = _lift(look, segments, photo, skin_map, likeness) * (1 - grown)[..., None]
     photo = photo + lift
     # Seen skin. Where the other side shows the place much better, what is seen at a grazing angle gives way to it.
     quality = layout.grid(_step(_POOR, _GOOD, look.projection.facing))
