@@ -14,8 +14,8 @@ from facestudio.values import BoolArray, Float32Array, read_only
 _GROWN = 0.45  # of the typical density: where a beard is if there is one
 _SQUARE = 0.55  # cosine: texels that a shadow at the jaw does not reach
 _LEAST = 40
-_SHADOW, _FULL = 2.0, 16.0  # of L*: darker than the cheeks by this is a shadow, or a full beard
-_SMOOTH, _ROUGH = 1.3, 1.9  # roughness, relative to the cheeks': of skin, of stubble
+_SHADOW, _FULL = 6.0, 16.0  # of L*: darker than the cheeks by this is a shadow, or a full beard
+_SMOOTH, _ROUGH = 1.35, 1.85  # roughness, relative to the cheeks': of skin, of stubble
 _SOFT = 0.01  # edge lengths of the atlas
 
 
@@ -59,4 +59,4 @@ def beard_amount(look: PhotoLook, colours: Float32Array, skin: BoolArray) -> flo
     darker = (level - float(np.median(light[grown]))) * 65.0 / float(np.clip(level, 25.0, 65.0))
     grain = float(np.median(roughness(look.layout, colours, bare)[grown]))
     shadow = max(darker - _SHADOW, 0.0) / (_FULL - _SHADOW)
-    return float(np.clip(0.7 * shadow + max(grain - _SMOOTH, 0.0) / (_ROUGH - _SMOOTH), 0, 1))
+    return float(np.clip(shadow + max(grain - _SMOOTH, 0.0) / (_ROUGH - _SMOOTH), 0, 1))

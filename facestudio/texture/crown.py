@@ -1,7 +1,7 @@
 """The colour of the hair, from the rim of the head in the photo.
 
-The top and the sides of a head are seen at a slant at best, and a fitted skull may be a little small or large; but whatever
-hair there is shows along the outline of the fitted head, above the ears.
+The top and the sides of a head are seen at a slant at best, and a fitted skull may be a little small or large; but
+whatever hair there is shows along the outline of the fitted head, above the ears.
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ _EDGE = 16  # cells around the head
 _LEAST = 60
 _LIKE_SKIN = 1.5
 _SHARE = 0.2  # of the rim: less than that is no hair
+_FEW = 0.06
 _BLUEST = -6.0  # of b*
 _DARK, _LIGHT = 10.0, 60.0  # per cent: between gaps and shine
 
@@ -44,7 +45,9 @@ class Rim:
     tone: Float32Array
 
 
-def _raster(look: PhotoLook, chosen: BoolArray, low: FloatArray, scale: float, shape: tuple[int, ...]) -> ByteArray:
+def _raster(
+    look: PhotoLook, chosen: BoolArray, low: FloatArray, scale: float, shape: tuple[int, ...]
+) -> ByteArray:
     spot = np.rint((look.projection.pixels[chosen] - low) * scale).astype(np.int32) + _EDGE
     mask = np.zeros(shape, np.uint8)
     mask[spot[:, 1], spot[:, 0]] = 1
@@ -104,7 +107,7 @@ def find_rim(
     hairy = unlike > _LIKE_SKIN
     # Hair is seldom blue or green, but bands and hats often are.
     natural = hairy & (values[:, 2] > _BLUEST)
-    if natural.mean() > _SHARE:
+    if natural.mean() > _FEW and natural.sum() >= _LEAST:
         hairy = natural
     hair = bool(hairy.mean() > _SHARE and hairy.sum() >= _LEAST)
     if hair:

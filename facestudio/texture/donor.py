@@ -123,7 +123,11 @@ def face_tone(colours: Float32Array, face: BoolArray) -> FloatArray:
 
 
 def choose_donor(
-    database: HeadDatabase, heads: tuple[SimilarHead, ...], tone: FloatArray, stubble: bool = False, beard: float = 0.0
+    database: HeadDatabase,
+    heads: tuple[SimilarHead, ...],
+    tone: FloatArray,
+    stubble: bool = False,
+    beard: float = 0.0,
 ) -> Donor:
     """Choose the similar head nearest in tone, scaled channel by channel to that tone.
 

@@ -172,8 +172,11 @@ def _own_hairline(look: PhotoLook, segments: Segments, hair_map: Float32Array) -
     main = layout.grid(layout.main.astype(np.float32))
     # Only among the chart's texels: a seam is no hairline.
     sigma = _HAIRLINE_SOFT * layout.size
-    share = np.maximum(cv2.GaussianBlur(main, (0, 0), sigma), 1e-3)
-    corrected = cv2.GaussianBlur((corrected * main).astype(np.float32), (0, 0), sigma) / share
+    # More so up and down: between forehead and sideburn the photo is read by other rules.
+    share = np.maximum(cv2.GaussianBlur(main, (0, 0), sigma, sigmaY=2 * sigma), 1e-3)
+    corrected = (
+        cv2.GaussianBlur((corrected * main).astype(np.float32), (0, 0), sigma, sigmaY=2 * sigma) / share
+    )
     hair = _step(0.2, 0.8, _single(corrected)) * main
     # Only what hangs together with the crown: spots at the temples are shadows.
     _, label, stats, _ = cv2.connectedComponentsWithStats((hair > 0.2).astype(np.uint8), connectivity=4)
@@ -224,7 +227,7 @@ def _hair_layer(
     near = np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)[..., None]
     colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
     colour = median + (colour - median) * near
-    own = _own_hairline(look, segments, hair_map)
+    own = segments.hair_cover * _own_hairline(look, segments, hair_map)
     if mode == "stubble":
         return _STUBBLE * own * (1 - skin), nothing, colour
     return own * (1 - skin), shown, colour
@@ -270,7 +273,9 @@ def make_layers(
         skin_map = _single(skin_map + (bare - skin_map) * hair_map[..., None])
     # A beard is met by the borrowed skin's, as plain skin is by plain skin.
     grown = beard_grid(size) * min(1.0, 2.0 * beard)
-    likeness = _single(np.maximum(layout.grid(segments.likeness), grown * layout.grid(segments.skin.astype(np.float32))))
+    likeness = _single(
+        np.maximum(layout.grid(segments.likeness), grown * layout.grid(segments.skin.astype(np.float32)))
+    )
     lift = _lift(look, segments, photo, skin_map, likeness) * (1 - grown)[..., None]
     photo = photo + lift
     # Seen skin. Where the other side shows the place much better, what is seen at a grazing angle gives way to it.

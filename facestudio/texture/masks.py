@@ -29,6 +29,8 @@ _HAIR_FACING = 0.22
 _TEMPLE_MM = 15.0  # height of the eyes' corners: below is no scalp
 _SIDEBURN_MM = -5.0  # above this the hairline is read off the photo
 _FRINGE_MM = 14.0  # how far a fringe may hang below the brows' upper edge
+_COVERED, _THINNEST = 24.0, 0.5  # so far from the skin in L*a*b* is hair that hides it
+_SHADE = 7.0  # of L*
 _CROWN_MM = 22.0  # below the highest place seen
 _SIDE_MM, _EAR_TOP_MM = 50.0, 45.0
 _HAIRY = 0.12  # share of the crown that must differ from skin for there to be hair
@@ -54,6 +56,8 @@ class Segments:
         (N,) float32 0..1: hair rather than skin, above the eyes; one half where that cannot be told.
     hair_tone
         (3,) float32 0..255: the hair's colour, or None if there is none, or too little is seen of it.
+    hair_cover
+        0..1: how much of the scalp the hair hides; shaved hair lets the skin through.
     """
 
     skin: BoolArray
@@ -63,6 +67,7 @@ class Segments:
     likeness: Float32Array
     hairiness: Float32Array
     hair_tone: Float32Array | None = None
+    hair_cover: float = 1.0
 
 
 def _from_below(layout: TexelLayout, values: Float32Array) -> Float32Array:
@@ -192,13 +197,18 @@ def segment(
         half = np.full(len(layout), 0.5, np.float32)
         return Segments(is_skin | is_hair, nothing, core, nothing, likeness, half)
     hairiness = np.clip(0.5 + 0.4 * (fringe - as_hair) + 0.2 * np.minimum(rough, 2.0), 0, 1)
+    # What is too dark for skin at the temples is hair or in its shadow: bare skin there would be a patch.
+    shaded = temple & (rest[:, 1] > _TEMPLE_MM) & (values[:, 0] < skin.middle[0] - _SHADE)
+    hairiness = np.where(shaded, np.maximum(hairiness, 0.85), hairiness)
     glanced &= ~backdrop
     hairiness = smoothed(layout, hairiness.astype(np.float32), 0.006, glanced)
     tell = glanced & (rest[:, 1] > _SIDEBURN_MM) & (above | (inside_oval < 0.03))
     hairiness = np.where(tell, hairiness, np.float32(0.5))
     strands = is_hair & (as_hair < unlike) & (unlike > 1.2)
     tone = None if rim_seen is None or not rim_seen.hair else rim_seen.tone
-    return Segments(is_skin, is_hair, core, strands, likeness, hairiness, tone)
+    apart = 0.0 if tone is None else float(np.linalg.norm(lab(tone[None])[0] - skin.middle))
+    cover = 1.0 if tone is None else float(np.clip(apart / _COVERED, _THINNEST, 1.0))
+    return Segments(is_skin, is_hair, core, strands, likeness, hairiness, tone, cover)
 
 
 def _crown(look: PhotoLook, within: BoolArray, glanced: BoolArray, brow: float) -> BoolArray:
@@ -216,8 +226,8 @@ def _learn_hair(
 ) -> ColourModel | None:
     """Learn the hair's colours from the crown's; None if they are those of skin: the head is bald or shaved.
 
-    Only the darker half counts: skin shines on top, and hair has its colour where it does not. Where the rim of the head
-    shows hair, its colours are learnt there.
+    Only the darker half counts: skin shines on top, and hair has its colour where it does not. Where the rim of the
+    head shows hair, its colours are learnt there.
     """
     if rim is not None and rim.hair:
         return hair_model(lab(rim.colours), np.ones(len(rim.colours), dtype=np.bool_))
