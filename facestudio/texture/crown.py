@@ -105,11 +105,11 @@ def find_rim(
         if other.mean() > _SHARE:
             colours, values, unlike = colours[other], values[other], unlike[other]
     hairy = unlike > _LIKE_SKIN
+    hair = bool(hairy.mean() > _SHARE and hairy.sum() >= _LEAST)
     # Hair is seldom blue or green, but bands and hats often are.
     natural = hairy & (values[:, 2] > _BLUEST)
     if natural.mean() > _FEW and natural.sum() >= _LEAST:
         hairy = natural
-    hair = bool(hairy.mean() > _SHARE and hairy.sum() >= _LEAST)
     if hair:
         colours, values = colours[hairy], values[hairy]
     if len(colours) < _LEAST:
