@@ -272,11 +272,11 @@ def make_layers(
         bare = _bare(skin_map, layout, hair_map)
         skin_map = _single(skin_map + (bare - skin_map) * hair_map[..., None])
     # A beard is met by the borrowed skin's, as plain skin is by plain skin.
-    grown = beard_grid(size) * min(1.0, 2.0 * beard)
+    grown = _single(beard_grid(size) * np.float32(min(1.0, 2.0 * beard)))
     likeness = _single(
         np.maximum(layout.grid(segments.likeness), grown * layout.grid(segments.skin.astype(np.float32)))
     )
-    lift = _lift(look, segments, photo, skin_map, likeness) * (1 - grown)[..., None]
+    lift = _single(_lift(look, segments, photo, skin_map, likeness) * (1 - grown)[..., None])
     photo = photo + lift
     # Seen skin. Where the other side shows the place much better, what is seen at a grazing angle gives way to it.
     quality = layout.grid(_step(_POOR, _GOOD, look.projection.facing))
