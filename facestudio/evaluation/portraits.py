@@ -86,9 +86,7 @@ def evaluate_portraits(
         found: dict[str, FloatArray] = {}
         try:
             for method in METHODS:
-                fit, heads = problem.retrieve(
-                    landmarks, frozenset(), lambda: None, retrieval_method(method)
-                )
+                fit, heads = problem.retrieve(landmarks, frozenset(), lambda: None, retrieval_method(method))
                 head = problem.solve(landmarks, fit, heads, method, lambda: None).vertices
                 points = template.ibug68.points(head)
                 camera = initial_pose(points, annotated.points, photo_camera(photo, None))
@@ -101,7 +99,9 @@ def evaluate_portraits(
         say(f"{number + 1} of {len(photos)}: {annotated.path.name}")
     count = len(left["mean"])
     if count < 3:
-        raise UnreadableInputError(f"{folder} holds {count} usable photos with points set by hand: 3 are needed")
+        raise UnreadableInputError(
+            f"{folder} holds {count} usable photos with points set by hand: 3 are needed"
+        )
     rows: list[PortraitRow] = []
     base = _unexplained(left["mean"])
     for method in METHODS:

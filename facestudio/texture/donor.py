@@ -70,15 +70,16 @@ class Donor:
 
 
 @lru_cache(maxsize=64)
-def donor_skin(database: HeadDatabase, head_id: str, stubble: bool) -> DonorSkin:
-    """Return a head's skin without beard and marks, its scalp shaved bare or to stubble.
+def donor_skin(database: HeadDatabase, head_id: str, stubble: bool, beard: float = 0.0) -> DonorSkin:
+    """Return a head's skin without marks, its scalp shaved bare or to stubble, with as much beard as the photo shows.
 
     Hair, freckles and moles are a person's own: only the photo says which the sitter has. The texture of an imported
     head is taken as it is.
     """
     bare = with_values(
         database.skins[database.index(head_id)],
-        beard=0.0,
+        beard=beard,
+        moustache=0.0,
         freckles=0.0,
         moles=0.0,
         age_spots=0.0,
@@ -125,7 +126,11 @@ def face_tone(colours: Float32Array, face: BoolArray) -> FloatArray:
 
 
 def choose_donor(
-    database: HeadDatabase, heads: tuple[SimilarHead, ...], tone: FloatArray, stubble: bool = False
+    database: HeadDatabase,
+    heads: tuple[SimilarHead, ...],
+    tone: FloatArray,
+    stubble: bool = False,
+    beard: float = 0.0,
 ) -> Donor:
     """Choose the similar head nearest in tone, scaled channel by channel to that tone.
 
@@ -137,8 +142,10 @@ def choose_donor(
         (3,) 0..255: the face's colour in the photo.
     stubble
         With shaved hair on the scalp; bald otherwise.
+    beard
+        How much of a beard the photo shows, 0..1.
     """
-    skins = [donor_skin(database, head.id, stubble) for head in heads]
-    tones = [_tone(skin) for skin in skins]
+    tones = [_tone(donor_skin(database, head.id, stubble)) for head in heads]
     nearest = int(np.argmin([float(np.linalg.norm(own - tone)) for own in tones]))
-    return Donor(skins[nearest], tone / np.maximum(tones[nearest], 1.0), heads[nearest].id)
+    skin = donor_skin(database, heads[nearest].id, stubble, round(beard, 1))
+    return Donor(skin, tone / np.maximum(tones[nearest], 1.0), heads[nearest].id)

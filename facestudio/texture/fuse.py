@@ -22,6 +22,7 @@ from facestudio.texture.atlas import (
     spread,
     work_inside,
 )
+from facestudio.texture.beard import beard_amount
 from facestudio.texture.compose import compose, cut_photo
 from facestudio.texture.donor import Donor, choose_donor, face_tone
 from facestudio.texture.eyes import (
@@ -58,6 +59,7 @@ from facestudio.values import (
 SEEN, MIRRORED, BORROWED = 1, 2, 3
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 _PASTE_FACING = 0.1
+_BEARD = 0.5  # the densest beard that is borrowed: its level is the photo's
 _GUTTER = 0.006  # edge lengths of the atlas: twelve texels of 2048
 
 
@@ -168,14 +170,14 @@ def _fused(
     core = core_texels(look)
     without_light = look.colours * light_gain(light, look.normals, core, "albedo")[:, None]
     around = around_the_head(look, sitting.photo.pixels)
-    segments = segment(look, without_light, scalp(look.layout.size), around)
+    segments = segment(look, without_light, scalp(look.layout.size), around, sitting.photo.pixels)
     check()
     gain = light_gain(light, look.normals, core, options.relight)
     face = segments.skin & (look.inside_oval > 0.03) & ~look.opening
-    donor = choose_donor(
-        database, heads, face_tone(look.colours * gain[:, None], face), options.scalp == "stubble"
-    )
-    layers = make_layers(look, segments, gain, donor, options.scalp, check)
+    grown = beard_amount(look, without_light, segments.skin)
+    tone = face_tone(look.colours * gain[:, None], face)
+    donor = choose_donor(database, heads, tone, options.scalp == "stubble", _BEARD * grown)
+    layers = make_layers(look, segments, gain, donor, options.scalp, grown, check)
     return layers, donor, segments.strands
 
 

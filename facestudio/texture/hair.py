@@ -32,9 +32,9 @@ _FINE_MM = 0.33  # a pixel of the exemplar
 _SIDE_MM, _LEAST_SIDE_MM = 34.0, 9.0
 _LOWER = 0.03  # edge lengths of the atlas
 _TILE = 256  # pixels of the structure's period
-_STRANDS_MM = 2.5  # coarser structure is light and shade
+_STRANDS_MM = 1.8  # coarser structure is light and shade
 _PLAIN = 6.0  # standard deviation of strands that are not the photo's
-_STRONGEST = 15.0  # standard deviation of fine structure, 0..255
+_STRONGEST = 10.0  # standard deviation of fine structure, 0..255
 
 
 @lru_cache(maxsize=4)

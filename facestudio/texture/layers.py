@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facestudio.texture.atlas import spread, work_inside
+from facestudio.texture.beard import beard_grid
 from facestudio.texture.donor import Donor
 from facestudio.texture.hair import scalp_grid
 from facestudio.texture.layout import SMALLEST, TexelLayout, texel_layout
@@ -171,8 +172,11 @@ def _own_hairline(look: PhotoLook, segments: Segments, hair_map: Float32Array) -
     main = layout.grid(layout.main.astype(np.float32))
     # Only among the chart's texels: a seam is no hairline.
     sigma = _HAIRLINE_SOFT * layout.size
-    share = np.maximum(cv2.GaussianBlur(main, (0, 0), sigma), 1e-3)
-    corrected = cv2.GaussianBlur((corrected * main).astype(np.float32), (0, 0), sigma) / share
+    # More so up and down: between forehead and sideburn the photo is read by other rules.
+    share = np.maximum(cv2.GaussianBlur(main, (0, 0), sigma, sigmaY=2 * sigma), 1e-3)
+    corrected = (
+        cv2.GaussianBlur((corrected * main).astype(np.float32), (0, 0), sigma, sigmaY=2 * sigma) / share
+    )
     hair = _step(0.2, 0.8, _single(corrected)) * main
     # Only what hangs together with the crown: spots at the temples are shadows.
     _, label, stats, _ = cv2.connectedComponentsWithStats((hair > 0.2).astype(np.uint8), connectivity=4)
@@ -217,11 +221,13 @@ def _hair_layer(
     grey = photo @ np.full(3, 1 / 3, dtype=np.float32)
     weight[grey > np.percentile(grey[weight > 0], _UNLIT)] = 0
     median = np.median(photo[weight > 0], axis=0).astype(np.float32)
+    if segments.hair_tone is not None:
+        median = segments.hair_tone
     # Far from what is seen the colour goes over into the hair's median.
     near = np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)[..., None]
     colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
     colour = median + (colour - median) * near
-    own = _own_hairline(look, segments, hair_map)
+    own = segments.hair_cover * _own_hairline(look, segments, hair_map)
     if mode == "stubble":
         return _STUBBLE * own * (1 - skin), nothing, colour
     return own * (1 - skin), shown, colour
@@ -233,6 +239,7 @@ def make_layers(
     gain: Float32Array,
     donor: Donor,
     scalp_mode: str,
+    beard: float = 0.0,
     check: Callable[[], None] = lambda: None,
 ) -> Layers:
     """Work out the layers.
@@ -247,6 +254,8 @@ def make_layers(
         The borrowed skin.
     scalp_mode
         photo, stubble or bald.
+    beard
+        How much of a beard the photo shows, 0..1; the borrowed skin has it too.
     check
         Called between the steps: may raise to cancel.
     """
@@ -262,8 +271,12 @@ def make_layers(
     if bald or scalp_mode == "stubble":
         bare = _bare(skin_map, layout, hair_map)
         skin_map = _single(skin_map + (bare - skin_map) * hair_map[..., None])
-    likeness = layout.grid(segments.likeness)
-    lift = _lift(look, segments, photo, skin_map, likeness)
+    # A beard is met by the borrowed skin's, as plain skin is by plain skin.
+    grown = _single(beard_grid(size) * np.float32(min(1.0, 2.0 * beard)))
+    likeness = _single(
+        np.maximum(layout.grid(segments.likeness), grown * layout.grid(segments.skin.astype(np.float32)))
+    )
+    lift = _single(_lift(look, segments, photo, skin_map, likeness) * (1 - grown)[..., None])
     photo = photo + lift
     # Seen skin. Where the other side shows the place much better, what is seen at a grazing angle gives way to it.
     quality = layout.grid(_step(_POOR, _GOOD, look.projection.facing))

@@ -7,6 +7,7 @@ import numpy as np
 
 from facestudio.template.model import load_template
 from facestudio.texture.colours import FAR, ColourModel, hair_model, lab, roughness, skin_model, smoothed
+from facestudio.texture.crown import Rim, find_rim
 from facestudio.texture.layout import TexelLayout
 from facestudio.texture.look import PhotoLook
 from facestudio.texture.occluders import frames, one_sided
@@ -26,7 +27,10 @@ _PALETTE_STEP = 8.0  # of L*, a* and b*
 _EAR_MM = 5.0  # forward of this lies the face, behind it the ears
 _HAIR_FACING = 0.22
 _TEMPLE_MM = 15.0  # height of the eyes' corners: below is no scalp
+_SIDEBURN_MM = -5.0  # above this the hairline is read off the photo
 _FRINGE_MM = 14.0  # how far a fringe may hang below the brows' upper edge
+_COVERED, _THINNEST = 24.0, 0.5  # so far from the skin in L*a*b* is hair that hides it
+_SHADE = 7.0  # of L*
 _CROWN_MM = 22.0  # below the highest place seen
 _SIDE_MM, _EAR_TOP_MM = 50.0, 45.0
 _HAIRY = 0.12  # share of the crown that must differ from skin for there to be hair
@@ -50,6 +54,10 @@ class Segments:
         (N,) float32 0..1: how much each texel looks like the face's skin.
     hairiness
         (N,) float32 0..1: hair rather than skin, above the eyes; one half where that cannot be told.
+    hair_tone
+        (3,) float32 0..255: the hair's colour, or None if there is none, or too little is seen of it.
+    hair_cover
+        0..1: how much of the scalp the hair hides; shaved hair lets the skin through.
     """
 
     skin: BoolArray
@@ -58,6 +66,8 @@ class Segments:
     strands: BoolArray
     likeness: Float32Array
     hairiness: Float32Array
+    hair_tone: Float32Array | None = None
+    hair_cover: float = 1.0
 
 
 def _from_below(layout: TexelLayout, values: Float32Array) -> Float32Array:
@@ -118,7 +128,11 @@ def _brow_height() -> float:
 
 
 def segment(
-    look: PhotoLook, colours: Float32Array, scalp: Float32Array, surroundings: Float32Array
+    look: PhotoLook,
+    colours: Float32Array,
+    scalp: Float32Array,
+    surroundings: Float32Array,
+    pixels: ByteArray,
 ) -> Segments:
     """Sort the visible texels.
 
@@ -132,6 +146,8 @@ def segment(
         (N,) 0..1: how much hair grows there on most heads.
     surroundings
         (M, 3) 0..255: colours of the photo around the head.
+    pixels
+        (H, W, 3) uint8: the photo.
     """
     layout, inside_oval, rest = look.layout, look.inside_oval, look.rest
     facing, visible, rim = look.projection.facing, look.projection.visible, look.projection.rim
@@ -152,7 +168,8 @@ def segment(
     glanced = visible & (rim > 0.5 * _RIM) & (facing > 0.1) & layout.main
     # Where the fitted skull reaches beyond the photo's, the background is no hair to learn from.
     beyond = _backdrop(look, raw, surroundings, unlike, _BEYOND_RIM)
-    hair = _learn_hair(values, unlike, _crown(look, within & ~beyond, glanced & ~beyond, brow))
+    rim_seen = find_rim(look, pixels, skin_model(raw, core), _palette(surroundings))
+    hair = _learn_hair(values, unlike, _crown(look, within & ~beyond, glanced & ~beyond, brow), rim_seen)
     as_hair = np.full(len(layout), FAR, np.float32) if hair is None else hair.distance(values)
     backdrop = _backdrop(look, raw, surroundings, np.minimum(unlike, as_hair), _BEYOND_RIM)
     if hair is None:
@@ -176,15 +193,22 @@ def segment(
     likeness = np.exp(-0.5 * np.square(np.maximum(unlike - 0.7, 0) / 0.6)).astype(np.float32)
     is_hair = _hair(look, within, is_skin | covered, brow, scalp)
     if hair is None:
-        return Segments(is_skin, is_hair, core, nothing, likeness, np.full(len(layout), 0.5, np.float32))
+        # A bald scalp is skin like the face's.
+        half = np.full(len(layout), 0.5, np.float32)
+        return Segments(is_skin | is_hair, nothing, core, nothing, likeness, half)
     hairiness = np.clip(0.5 + 0.4 * (fringe - as_hair) + 0.2 * np.minimum(rough, 2.0), 0, 1)
+    # What is too dark for skin at the temples is hair or in its shadow: bare skin there would be a patch.
+    shaded = temple & (rest[:, 1] > _TEMPLE_MM) & (values[:, 0] < skin.middle[0] - _SHADE)
+    hairiness = np.where(shaded, np.maximum(hairiness, 0.85), hairiness)
     glanced &= ~backdrop
     hairiness = smoothed(layout, hairiness.astype(np.float32), 0.006, glanced)
-    tell = glanced & (rest[:, 1] > _TEMPLE_MM) & (above | (inside_oval < 0.03))
+    tell = glanced & (rest[:, 1] > _SIDEBURN_MM) & (above | (inside_oval < 0.03))
     hairiness = np.where(tell, hairiness, np.float32(0.5))
-    return Segments(
-        is_skin, is_hair, core, is_hair & (as_hair < unlike) & (unlike > 1.2), likeness, hairiness
-    )
+    strands = is_hair & (as_hair < unlike) & (unlike > 1.2)
+    tone = None if rim_seen is None or not rim_seen.hair else rim_seen.tone
+    apart = 0.0 if tone is None else float(np.linalg.norm(lab(tone[None])[0] - skin.middle))
+    cover = 1.0 if tone is None else float(np.clip(apart / _COVERED, _THINNEST, 1.0))
+    return Segments(is_skin, is_hair, core, strands, likeness, hairiness, tone, cover)
 
 
 def _crown(look: PhotoLook, within: BoolArray, glanced: BoolArray, brow: float) -> BoolArray:
@@ -197,17 +221,31 @@ def _crown(look: PhotoLook, within: BoolArray, glanced: BoolArray, brow: float) 
     return top | (glanced & (np.abs(look.rest[:, 0]) > _SIDE_MM) & (height > _EAR_TOP_MM))
 
 
-def _learn_hair(values: Float32Array, unlike: Float32Array, crown: BoolArray) -> ColourModel | None:
+def _learn_hair(
+    values: Float32Array, unlike: Float32Array, crown: BoolArray, rim: Rim | None
+) -> ColourModel | None:
     """Learn the hair's colours from the crown's; None if they are those of skin: the head is bald or shaved.
 
-    Only the darker half counts: skin shines on top, and hair has its colour where it does not.
+    Only the darker half counts: skin shines on top, and hair has its colour where it does not. Where the rim of the
+    head shows hair, its colours are learnt there.
     """
+    if rim is not None and rim.hair:
+        return hair_model(lab(rim.colours), np.ones(len(rim.colours), dtype=np.bool_))
     if not crown.any():
         return None
     dark = crown & (values[:, 0] <= float(np.median(values[crown, 0]))) & (unlike > 1.5)
     if dark.sum() <= _HAIRY * crown.sum():
         return None
     return hair_model(values, dark & (unlike >= float(np.median(unlike[dark]))))
+
+
+def _palette(surroundings: Float32Array) -> Float32Array:
+    """Return the common colours around the head, (K, 3) L*a*b*."""
+    # Surroundings have many colours: what counts is whether one of them is met closely.
+    if not len(surroundings):
+        return np.zeros((0, 3), dtype=np.float32)
+    bins, count = np.unique(np.floor(lab(surroundings) / _PALETTE_STEP), axis=0, return_counts=True)
+    return np.asarray((bins[count > 0.03 * len(surroundings)] + 0.5) * _PALETTE_STEP, dtype=np.float32)
 
 
 def _backdrop(
@@ -219,9 +257,7 @@ def _backdrop(
     out = np.zeros(len(raw), dtype=np.bool_)
     if len(surroundings) < 50 or not len(rows):
         return out
-    # Surroundings have many colours: what counts is whether one of them is met closely.
-    bins, count = np.unique(np.floor(lab(surroundings) / _PALETTE_STEP), axis=0, return_counts=True)
-    centres = (bins[count > 0.03 * len(surroundings)] + np.float32(0.5)) * np.float32(_PALETTE_STEP)
+    centres = _palette(surroundings)
     if not len(centres):
         return out
     apart = np.linalg.norm(raw[rows][:, None] - centres[None], axis=2).min(axis=1)

@@ -107,7 +107,9 @@ def _portraits(args: argparse.Namespace, console: Console) -> int:
 
     report = evaluate_portraits(args.portraits, args.database, console.note)
     console.result(f"{report.photos} photos, {report.missed} without a located face")
-    console.result("left unexplained of points set by hand, % of the eyes' distance (all, inner), of the mean head's")
+    console.result(
+        "left unexplained of points set by hand, % of the eyes' distance (all, inner), of the mean head's"
+    )
     for row in report.rows:
         console.result(
             f"{row.method:<10} {row.all_points:6.2f} {row.inner_points:6.2f}   {row.ratio_all:5.0%} {row.ratio_inner:5.0%}"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from facestudio.database.model import load_database
+from facestudio.database.skin_axes import with_values
 from facestudio.errors import CancelledError
 from facestudio.geometry.camera import project
 from facestudio.photo import load_photo
@@ -16,10 +17,15 @@ from facestudio.synthesis.studio import draw_head, head_atlas
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
 from facestudio.texture.atlas import chart_mask, nearest_inside
+from facestudio.texture.beard import beard, beard_amount
+from facestudio.texture.colours import lab, skin_model
 from facestudio.texture.coverage import COLOURS, coverage_picture
+from facestudio.texture.crown import find_rim
 from facestudio.texture.fuse import Sitting, make_texture
 from facestudio.texture.hair import scalp_grid
 from facestudio.texture.layout import texel_layout
+from facestudio.texture.look import look_at
+from facestudio.texture.masks import core_texels
 from facestudio.texture.options import TextureOptions
 from facestudio.training.template_points import studio_camera
 from facestudio.values import Photo
@@ -35,13 +41,14 @@ def heads():
     return similar_heads(database, gallery, gallery.faces[5], excluded=frozenset({"studio-0005"}))
 
 
-def _sitting(yaw=0.0, paint=None, hair=False, tilt=0.0, ambient=1.0):
+def _sitting(yaw=0.0, paint=None, hair=False, tilt=0.0, ambient=1.0, grown=None):
     """Draw head 5, with something painted on its atlas or on the photo; the fit is exact."""
     database, template = load_database(), load_template()
     head = database.vertices(5)
-    atlas = head_atlas(
-        template, head, database.skins[np.argsort(database.skins[:, 0])[60]], np.array([70.0, 110, 140]), 1024
-    )
+    skin = database.skins[np.argsort(database.skins[:, 0])[60]]
+    if grown is not None:
+        skin = with_values(skin, beard=grown)
+    atlas = head_atlas(template, head, skin, np.array([70.0, 110, 140]), 1024)
     if hair:
         noise = np.random.default_rng(0).normal(0, 12, (1024, 1024, 1))
         strands = np.clip(HAIR + cv2.GaussianBlur(noise, (0, 0), 1.0)[..., None] * 3, 0, 255)
@@ -163,6 +170,54 @@ def test_the_photos_hair_is_carried_on_over_the_scalp(heads):
     grey = found["photo"].pixels.astype(np.float32).mean(axis=2)
     fine = (grey - cv2.GaussianBlur(grey, (0, 0), 2.0))[layout.rows, layout.columns][back]
     assert fine.std() > 1.0
+
+
+def _without_light(sitting):
+    look = look_at(sitting.photo, sitting.camera, sitting.vertices, sitting.mesh, SIZE)
+    return look, look.colours
+
+
+def test_the_hairs_colour_is_read_off_the_rim_of_the_head():
+    """Though a band of a loud colour covers most of it, and the fitted skull is too small."""
+
+    def band(pixels, mesh):
+        top, low = mesh[10], mesh[152]
+        height = low[1] - top[1]
+        centre = (int(top[0]), int(top[1] - 0.16 * height))
+        cv2.ellipse(pixels, centre, (int(0.3 * height), int(0.09 * height)), 0, 180, 360, (60, 40, 190), -1)
+        return pixels
+
+    for paint in (None, band):
+        sitting = _sitting(hair=True, paint=paint)
+        look, colours = _without_light(sitting)
+        skin = skin_model(lab(colours), core_texels(look))
+        rim = find_rim(look, sitting.photo.pixels, skin, lab(np.full((1, 3), 118, dtype=np.float32)))
+        assert rim is not None
+        assert rim.hair
+        assert np.abs(rim.tone - HAIR).max() < 25
+    bald = _sitting()
+    look, colours = _without_light(bald)
+    skin = skin_model(lab(colours), core_texels(look))
+    rim = find_rim(look, bald.photo.pixels, skin, lab(np.full((1, 3), 118, dtype=np.float32)))
+    assert rim is None or np.linalg.norm(rim.tone - HAIR) > 60
+    assert find_rim(look, bald.photo.pixels, None, np.zeros((0, 3), np.float32)) is None
+
+
+def test_a_beard_goes_on_where_the_photo_does_not_show_it(heads):
+    """The borrowed jaw of a bearded sitter is darker than the neck, a shaven one's is not."""
+    layout = texel_layout(SIZE)
+    density = beard(SIZE)
+    found = {}
+    for amount in (0.0, 1.0):
+        sitting = _sitting(grown=amount)
+        look, colours = _without_light(sitting)
+        assert (beard_amount(look, colours, core_texels(look)) > 0.5) == (amount > 0)
+        texture = _made(sitting, heads)
+        grey = texture.pixels[layout.rows, layout.columns].mean(axis=1)
+        borrowed = texture.coverage.labels[layout.rows, layout.columns] == 3
+        below = (look.rest[:, 1] < -110) & (density < 0.02) & layout.main
+        found[amount] = float(grey[borrowed & (density > 0.6)].mean() / grey[borrowed & below].mean())
+    assert found[1.0] < 0.92 * found[0.0]
 
 
 @pytest.mark.parametrize("hair", [False, True])
