@@ -121,7 +121,8 @@ def draw_photo(
     angles = iris_angles(template, neutral, person)
     light = draw_light(rng, camera)
     normals = vertex_normals(posed, template.quads)
-    surfaces = head_surfaces(rng, posed, normals, painted, person, angles, level=1 if size > 320 else 0)
+    texels = 192 if size > 640 else 128 if size > 320 else 96
+    surfaces = head_surfaces(rng, posed, normals, painted, person, angles, 1 if size > 320 else 0, texels)
     reach = head_reach(posed)
     down, detail = -light.light.up, 1.0 if size > 320 else 0.5
     mesh = template.mesh478.points(posed)

@@ -17,10 +17,7 @@ from facestudio.texture.eyes import paint_eye
 from facestudio.texture.inner import paint_inner
 from facestudio.values import ByteArray, FloatArray, IntArray
 
-_EYE_TEXELS, _EYE_REACH = (
-    192,
-    1.15,
-)  # picture of an eyeball: edge, and angle from the pupil at its border, radians
+_EYE_REACH = 1.15  # angle from the pupil at the border of an eyeball's picture, radians
 _GROUPS = {"skin": ("skin",), "eyes": ("eyes",), "mouth": ("mouth", "teeth", "tongue")}
 
 
@@ -142,6 +139,7 @@ def head_surfaces(
     person: Person,
     angles: FloatArray,
     level: int,
+    eye_texels: int = 192,
 ) -> list[Surface]:
     """Return skin, eyes, mouth and lashes.
 
@@ -161,6 +159,8 @@ def head_surfaces(
         (2,) radians: the irises' limbus, left eye first.
     level
         Of subdivision, 0 or 1.
+    eye_texels
+        Edge of an eyeball's picture.
     """
     template, surface = load_template(), topology(level)
     dense = surface.apply(through_vertices(posed)) if level else posed
@@ -199,7 +199,7 @@ def head_surfaces(
             Label.EYES,
             pack_vertices(ball, normals[part.vertices], _eye_uvs(level), (0.8, 0.79, 0.78), lit),
             part.triangles,
-            texture=_eye_texture(rng, person, float(angles.mean())),
+            texture=_eye_texture(rng, person, float(angles.mean()), eye_texels),
         )
     )
     part = groups["mouth"]
@@ -221,14 +221,15 @@ def head_surfaces(
     return out
 
 
-def _eye_texture(rng: np.random.Generator, person: Person, limbus: float) -> ByteArray:
-    """Paint an eyeball's front, (_EYE_TEXELS, _EYE_TEXELS, 3)."""
-    t = ((np.arange(_EYE_TEXELS) + 0.5) / _EYE_TEXELS * 2 - 1) * _EYE_REACH
+def _eye_texture(rng: np.random.Generator, person: Person, limbus: float, texels: int) -> ByteArray:
+    """Paint an eyeball's front, (texels, texels, 3)."""
+    t = ((np.arange(texels) + 0.5) / texels * 2 - 1) * _EYE_REACH
     x, y = np.meshgrid(t, -t)
-    colour = paint_eye(np.hypot(x, y), np.arctan2(y, x), person.iris, limbus, float(rng.uniform(0.26, 0.5)))
-    white = np.hypot(x, y) > limbus
+    angle = np.hypot(x, y)
+    colour = paint_eye(angle, np.arctan2(y, x), person.iris, limbus, float(rng.uniform(0.26, 0.5)))
     tint = 1 - rng.uniform(0, 0.14) * np.array([0.2, 1.0, 1.0]) * np.clip(np.abs(x) / 0.8, 0, 1)[..., None]
-    colour = np.where(white[..., None], colour * tint * rng.uniform(0.85, 1.0), colour)
+    white = angle > limbus
+    colour[white] *= tint[white] * rng.uniform(0.85, 1.0)
     return np.clip(colour, 0, 255).astype(np.uint8)
 
 
