@@ -15,9 +15,11 @@ from facestudio.render.photo_scene import (
     PhotoLayers,
     PhotoLight,
     Surface,
+    depth_mm,
     has_holes,
     light_matrix,
     scene_planes,
+    shader_flags,
     shadow_lookup,
 )
 from facestudio.render.scene import projection_matrix, view_matrix
@@ -28,25 +30,6 @@ _BIAS_MM, _SKY_BIAS_MM = 2.5, 6.0
 _UNITS = {"texture": 0, "labels": 1, "grain": 2, "key_shadow": 3, "sky_shadow": 4}
 _COLUMNS = ((0, 3, 0), (1, 3, 12), (2, 2, 24), (3, 4, 32))  # location, components, offset in bytes
 _STRIDE = 48
-
-
-def _define(surface: Surface) -> str:
-    """Return what a surface has, for the shaders' preprocessor."""
-    flags = {
-        "TEXTURED": surface.texture is not None,
-        "HOLES": has_holes(surface),
-        "LABELLED": surface.labels is not None,
-        "GRAIN": surface.grain > 0,
-    }
-    return ",".join([f"KIND {int(surface.kind)}", *(name for name, has in flags.items() if has)])
-
-
-def _millimetres(depth: Float32Array, near: float, far: float) -> Float32Array:
-    """Return depth in mm, infinite where there is nothing, from a depth buffer's 0..1 and the planes in mm."""
-    # The inverse of the projection's depth.
-    z = 2 * near * far / np.maximum(far + near - (2 * depth - 1) * (far - near), 1e-6)
-    z[depth >= 1.0] = np.inf
-    return z.astype(np.float32)
 
 
 class PhotoRenderer:
@@ -98,9 +81,8 @@ class PhotoRenderer:
         if define not in self._programs:
             from facestudio.render.gl_program import Program
 
-            self._programs[define] = Program(
-                "photo.vert", "photo.frag", shared="photo_light.glsl", define=define
-            )
+            files = ("photo.vert", "photo.frag")
+            self._programs[define] = Program(*files, shared="photo_light.glsl", define=define)
         return self._programs[define]
 
     def _grain(self, grain: ByteArray) -> None:
@@ -219,9 +201,7 @@ class PhotoRenderer:
         colour = cv2.LUT(colour[::-1], TONES)
         if fineness != 1.0:
             colour = cv2.resize(colour, camera.image_size, interpolation=cv2.INTER_AREA)
-        return PhotoLayers(
-            np.asarray(colour, dtype=np.uint8), labels[rows], _millimetres(depth[rows], *planes)
-        )
+        return PhotoLayers(np.asarray(colour, dtype=np.uint8), labels[rows], depth_mm(depth[rows], *planes))
 
     def _draw(
         self, surfaces: list[Surface], camera: Camera, light: PhotoLight, centre: FloatArray
@@ -271,8 +251,7 @@ class PhotoRenderer:
             gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
             gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[texture])
         view, projection = view_matrix(camera), projection_matrix(camera, near, far)
-        # Depth first: what is hidden is then never shaded. Shading hair costs less than drawing it twice, if it is
-        # drawn before the skin that it hides.
+        # Depth first: what is hidden is then never shaded. But hair is cheaper to shade than to draw twice.
         self._depth.use(view=view, projection=projection)
         gl.glColorMask(gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE)
         for number, surface in enumerate(surfaces):
@@ -294,7 +273,7 @@ class PhotoRenderer:
             exposure=float(light.exposure),
             **_UNITS,
         )
-        for define in {_define(s): None for s in surfaces}:
+        for define in {shader_flags(s): None for s in surfaces}:
             self._program(define).use(**common)
         order = sorted(
             range(len(surfaces)), key=lambda i: (not surfaces[i].solid, surfaces[i].kind != Kind.HAIR)
@@ -359,7 +338,7 @@ class PhotoRenderer:
             self._upload(0, surface.texture, srgb=True)
         if surface.labels is not None:
             self._upload(1, surface.labels, srgb=False)
-        self._program(_define(surface)).use(
+        self._program(shader_flags(surface)).use(
             label=int(surface.label),
             grain_scale=float(surface.grain_scale),
             grain_strength=float(surface.grain),
