@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from facestudio.render.occlusion import template_occlusion
 from facestudio.render.photo_scene import Kind, Surface, pack_vertices
 from facestudio.synthesis.labels import Label
 from facestudio.synthesis.person import Person, to_linear
 from facestudio.synthesis.skin import PaintedSkin
-from facestudio.synthesis.skinmaps import LID_LOWER, LID_UPPER, smooth_line
+from facestudio.synthesis.skinmaps import LID_LOWER, LID_UPPER, LIPS_INNER, LIPS_OUTER, smooth_line
 from facestudio.template.model import Template, load_template
+from facestudio.template.parts import template_parts
 from facestudio.template.subdivision import topology
 from facestudio.texture.eyes import paint_eye
 from facestudio.texture.inner import paint_inner
@@ -92,6 +94,36 @@ def through_vertices(vertices: FloatArray) -> FloatArray:
     for _ in range(2):
         control = control + (vertices - rule @ control)
     return control
+
+
+@cache
+def _lining() -> tuple[IntArray, IntArray, FloatArray]:
+    """Return the mouth's lining away from the lips (L,), the skin vertex nearest to each, and its least depth, mm."""
+    template = load_template()
+    skin = np.flatnonzero(template_parts(template).outer).astype(np.int32)
+    lining = np.setdiff1d(template.material_vertices("mouth"), template.material_vertices("skin")).astype(
+        np.int32
+    )
+    away, near = KDTree(template.vertices[skin]).query(template.vertices[lining])
+    near = skin[near]
+    lips = template.mesh478.points(template.vertices)[[*LIPS_OUTER, *LIPS_INNER]]
+    covered = KDTree(lips).query(template.vertices[near])[0] > 6.0
+    return lining[covered], near[covered], np.minimum(0.8 * away[covered], 4.0)
+
+
+def tuck_lining(posed: FloatArray, normals: FloatArray) -> FloatArray:
+    """Return the head (V, 3) mm with the lining of its mouth below the skin, where a shape drove it out.
+
+    Parameters
+    ----------
+    posed, normals
+        (V, 3) mm and outward directions.
+    """
+    lining, skin, least = _lining()
+    depth = ((posed[skin] - posed[lining]) * normals[skin]).sum(axis=1)
+    out = posed.copy()
+    out[lining] -= np.maximum(least - depth, 0.0)[:, None] * normals[skin]
+    return out
 
 
 def eye_axes(template: Template, posed: FloatArray, side: int) -> tuple[FloatArray, float, FloatArray]:

@@ -138,8 +138,8 @@ def paint_skin(
     labels = np.full((size, size), Label.SKIN, np.uint8)
     labels[brows] = Label.BROWS
     labels[maps.lips > 127] = Label.LIPS
-    # Rounded down, as astype() does, and held to 0..255 by cv2.
-    return PaintedSkin(np.asarray(cv2.add(base, (-0.5, -0.5, -0.5, 0.0), dtype=cv2.CV_8U)), labels)
+    # Rounded down, as astype() does, and held to 255 by cv2.
+    return PaintedSkin(np.asarray(cv2.convertScaleAbs(base, alpha=1.0, beta=-0.5)), labels)
 
 
 def _spots(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, darkness: float) -> None:
