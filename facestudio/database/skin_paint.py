@@ -229,6 +229,8 @@ def _spotted(log: Float32Array, canvas: Canvas, values: dict[str, float]) -> Non
 
 def _brows(colour: Float32Array, canvas: Canvas, values: dict[str, float], hair: FloatArray) -> None:
     """Draw the brows into a flat picture (S * S, 3) 0..255; it is changed here."""
+    if values["brow_density"] == 0:
+        return
     where, along, above, strokes = canvas.brow
     thick = 1 + 0.16 * values["brow_thickness"]
     half = (
@@ -256,6 +258,8 @@ def _beard_and_hair(colour: Float32Array, canvas: Canvas, values: dict[str, floa
         # Hair under the skin scatters bluish.
         paint = 0.75 * hair + 0.25 * np.array([70.0, 76.0, 84.0])
         _cover(colour, where, np.clip(shadow, 0, 0.85).astype(np.float32), paint)
+    if values["hair_density"] == 0:
+        return
     where, far, bald = canvas.hair
     grain = canvas.strands.ravel()[where]
     edge = far + 4.0 * values["hairline"] + 7.0 * (grain - 0.5) - 42.0 * values["hair_loss"] * bald

@@ -17,8 +17,10 @@ class Program:
     ----------
     files
         Names in resources/shaders: .vert, .geom, .frag; a .glsl file is put at the head of the vertex shader.
+    shared
+        A .glsl file that is put at the head of all of them; empty for none.
     define
-        "NAME" or "NAME VALUE", for the preprocessor of all of them; empty for none.
+        "NAME" or "NAME VALUE", several separated by commas, for the preprocessor of all of them; empty for none.
 
     Raises
     ------
@@ -26,21 +28,22 @@ class Program:
         If a shader does not compile or they do not link.
     """
 
-    def __init__(self, *files: str, define: str = "") -> None:
+    def __init__(self, *files: str, shared: str = "", define: str = "") -> None:
         kinds = {".vert": GL.GL_VERTEX_SHADER, ".geom": GL.GL_GEOMETRY_SHADER, ".frag": GL.GL_FRAGMENT_SHADER}
         folder = resources() / "shaders"
-        shared = "".join((folder / f).read_text(encoding="utf-8") for f in files if f.endswith(".glsl"))
+        for_all = (folder / shared).read_text(encoding="utf-8") if shared else ""
+        for_vertices = "".join((folder / f).read_text(encoding="utf-8") for f in files if f.endswith(".glsl"))
         self._id = GL.glCreateProgram()
         shaders: list[Any] = []
         for name in files:
             if name.endswith(".glsl"):
                 continue
             text = (folder / name).read_text(encoding="utf-8")
+            version, rest = text.split("\n", 1)
+            head = "".join(f"#define {each.strip()}\n" for each in define.split(",") if each) + for_all
             if name.endswith(".vert"):
-                version, rest = text.split("\n", 1)
-                text = f"{version}\n{shared}{rest}"
-            if define:  # after the line that names the version
-                text = text.replace("\n", f"\n#define {define}\n", 1)
+                head += for_vertices
+            text = f"{version}\n{head}{rest}"
             shaders.append(self._compile(name, text, kinds[name[-5:]]))
         for shader in shaders:
             GL.glAttachShader(self._id, shader)

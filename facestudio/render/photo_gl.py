@@ -15,9 +15,11 @@ from facestudio.render.photo_scene import (
     PhotoLayers,
     PhotoLight,
     Surface,
+    depth_mm,
     has_holes,
     light_matrix,
     scene_planes,
+    shader_flags,
     shadow_lookup,
 )
 from facestudio.render.scene import projection_matrix, view_matrix
@@ -63,8 +65,7 @@ class PhotoRenderer:
         self._targets: dict[tuple[int, int], tuple[Any, Any]] = {}
         self._context.enter()
         try:
-            self._photo = Program("photo.vert", "photo.frag")
-            self._with_holes = Program("photo.vert", "photo.frag", define="HOLES")
+            self._programs: dict[str, Program] = {}
             self._depth = Program("photo_depth.vert", "photo_shadow.frag")
             self._shadow = Program("photo_shadow.vert", "photo_shadow.frag")
             self._array = GL.glGenVertexArrays(1)
@@ -74,6 +75,15 @@ class PhotoRenderer:
             self._maps = [self._shadow_map(3, _KEY_SIZE), self._shadow_map(4, _SKY_SIZE)]
         finally:
             self._context.leave()
+
+    def _program(self, define: str) -> Any:
+        """Return the program of surfaces alike; compiled when it is first needed."""
+        if define not in self._programs:
+            from facestudio.render.gl_program import Program
+
+            files = ("photo.vert", "photo.frag")
+            self._programs[define] = Program(*files, shared="photo_light.glsl", define=define)
+        return self._programs[define]
 
     def _grain(self, grain: ByteArray) -> None:
         gl = self._gl
@@ -177,20 +187,26 @@ class PhotoRenderer:
         """
         self._context.enter()
         try:
-            layers = self._draw(surfaces, scale_camera(camera, fineness), light, centre)
+            colour, labels, depth, planes = self._draw(
+                surfaces, scale_camera(camera, fineness), light, centre
+            )
         finally:
             self._context.leave()
-        if fineness == 1.0:
-            return layers
         width, height = camera.image_size
         x = ((np.arange(width) + 0.5) * fineness).astype(int)
-        y = ((np.arange(height) + 0.5) * fineness).astype(int)[:, None]
-        colour = cv2.resize(layers.colour, camera.image_size, interpolation=cv2.INTER_AREA)
-        return PhotoLayers(np.asarray(colour, dtype=np.uint8), layers.labels[y, x], layers.depth[y, x])
+        y = (
+            len(labels) - 1 - ((np.arange(height) + 0.5) * fineness).astype(int)
+        )  # OpenGL's first row is the last
+        rows = np.ix_(y, x)
+        colour = cv2.LUT(colour[::-1], TONES)
+        if fineness != 1.0:
+            colour = cv2.resize(colour, camera.image_size, interpolation=cv2.INTER_AREA)
+        return PhotoLayers(np.asarray(colour, dtype=np.uint8), labels[rows], depth_mm(depth[rows], *planes))
 
     def _draw(
         self, surfaces: list[Surface], camera: Camera, light: PhotoLight, centre: FloatArray
-    ) -> PhotoLayers:
+    ) -> tuple[ByteArray, ByteArray, Float32Array, tuple[float, float]]:
+        """Return encoded colour, labels and OpenGL's depth, from below to above, and the near and far planes, mm."""
         gl = self._gl
         data = np.concatenate([s.vertices for s in surfaces])
         starts = np.cumsum([0, *(len(s.vertices) for s in surfaces)])
@@ -235,11 +251,11 @@ class PhotoRenderer:
             gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
             gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[texture])
         view, projection = view_matrix(camera), projection_matrix(camera, near, far)
-        # Depth first: what is hidden is then never shaded.
+        # Depth first: what is hidden is then never shaded. But hair is cheaper to shade than to draw twice.
         self._depth.use(view=view, projection=projection)
         gl.glColorMask(gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE)
         for number, surface in enumerate(surfaces):
-            if surface.solid and not has_holes(surface):
+            if surface.solid and surface.kind != Kind.HAIR and not has_holes(surface):
                 self._cull(surface)
                 self._elements(spans[number], spans[number + 1])
         gl.glColorMask(gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE)
@@ -257,10 +273,11 @@ class PhotoRenderer:
             exposure=float(light.exposure),
             **_UNITS,
         )
-        self._photo.use(**common)
-        if any(has_holes(s) for s in surfaces):
-            self._with_holes.use(**common)
-        order = sorted(range(len(surfaces)), key=lambda i: not surfaces[i].solid)
+        for define in {shader_flags(s): None for s in surfaces}:
+            self._program(define).use(**common)
+        order = sorted(
+            range(len(surfaces)), key=lambda i: (not surfaces[i].solid, surfaces[i].kind != Kind.HAIR)
+        )
         solid = True
         depth = np.empty((height, width), np.float32)
         for number in order:
@@ -286,13 +303,7 @@ class PhotoRenderer:
             gl.glReadPixels(0, 0, width, height, form, gl.GL_UNSIGNED_BYTE, out)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
         gl.glBindVertexArray(0)
-        empty = depth >= 1.0
-        # The inverse of the projection's depth.
-        z = 2 * near * far / np.maximum(far + near - (2 * depth - 1) * (far - near), 1e-6)
-        z[empty] = np.inf
-        z = z.astype(np.float32)
-        colour = np.asarray(cv2.LUT(colour, TONES), dtype=np.uint8)
-        return PhotoLayers(colour[::-1], labels[::-1], z[::-1])
+        return colour, labels, depth, (near, far)
 
     def _resolve(self, drawn: Any, read: Any, width: int, height: int, what: Any, place: Any) -> None:
         gl = self._gl
@@ -327,11 +338,8 @@ class PhotoRenderer:
             self._upload(0, surface.texture, srgb=True)
         if surface.labels is not None:
             self._upload(1, surface.labels, srgb=False)
-        (self._with_holes if has_holes(surface) else self._photo).use(
-            kind=int(surface.kind),
+        self._program(shader_flags(surface)).use(
             label=int(surface.label),
-            textured=int(surface.texture is not None),
-            labelled=int(surface.labels is not None),
             grain_scale=float(surface.grain_scale),
             grain_strength=float(surface.grain),
             gloss=float(surface.gloss),

@@ -198,3 +198,22 @@ def shadow_lookup(matrix: Float32Array, bias_mm: float) -> FloatArray:
     biased = matrix.astype(np.float64)
     biased[2, 3] -= bias_mm * float(np.linalg.norm(biased[2, :3]))
     return _TO_TEXTURE @ biased
+
+
+def shader_flags(surface: Surface) -> str:
+    """Return what a surface has, for the shaders' preprocessor."""
+    flags = {
+        "TEXTURED": surface.texture is not None,
+        "HOLES": has_holes(surface),
+        "LABELLED": surface.labels is not None,
+        "GRAIN": surface.grain > 0,
+    }
+    return ",".join([f"KIND {int(surface.kind)}", *(name for name, has in flags.items() if has)])
+
+
+def depth_mm(depth: Float32Array, near: float, far: float) -> Float32Array:
+    """Return depth in mm, infinite where there is nothing, from a depth buffer's 0..1 and the planes in mm."""
+    # The inverse of the projection's depth.
+    z = 2 * near * far / np.maximum(far + near - (2 * depth - 1) * (far - near), 1e-6)
+    z[depth >= 1.0] = np.inf
+    return z.astype(np.float32)

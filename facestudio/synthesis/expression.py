@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facestudio.template.expressions import expression_deltas_for
+from facestudio.template.expressions import expression_offsets
 from facestudio.template.model import Template
 from facestudio.values import ARKIT_NAMES, FloatArray
 
@@ -143,10 +143,7 @@ def pose_head(template: Template, neutral: FloatArray, expression: Expression) -
         What the face does. The shapes' own movement of the eyeballs, which is along straight lines, is replaced
         by a turn about their middle.
     """
-    posed = neutral.copy()
-    deltas = expression_deltas_for(template, neutral)
-    for row in np.flatnonzero(expression.weights):
-        posed += expression.weights[row] * deltas[row]
+    posed = neutral + expression_offsets(template, neutral, expression.weights)
     for chart, (left, up) in zip(template.eyes, expression.gaze, strict=True):
         ball = neutral[chart.start : chart.stop]
         middle = (ball[0] + ball[-1]) / 2

@@ -20,7 +20,7 @@ from facestudio.synthesis.expression import draw_expression, pose_head
 from facestudio.synthesis.glasses import glasses_surfaces
 from facestudio.synthesis.hair import draw_hair, hair_surface
 from facestudio.synthesis.hats import draw_hat, hat_surfaces
-from facestudio.synthesis.head import eye_axes, head_surfaces, iris_angles, iris_points
+from facestudio.synthesis.head import eye_axes, head_surfaces, iris_angles, iris_points, tuck_lining
 from facestudio.synthesis.lens import apply_finish, draw_finish
 from facestudio.synthesis.light import draw_light
 from facestudio.synthesis.noise import grain
@@ -112,7 +112,9 @@ def draw_photo(
         float(np.arctan2(to_lens[1], np.hypot(*to_lens[[0, 2]]))),
     )
     expression = draw_expression(rng, towards)
-    posed = rounded(pose_head(template, neutral, expression))
+    posed = pose_head(template, neutral, expression)
+    normals = vertex_normals(posed, template.quads)
+    posed = rounded(tuck_lining(posed, normals))
 
     hat = draw_hat(rng) if rng.random() < _HAT else None
     hair = draw_hair(rng, person, under_hat=hat is not None)
@@ -120,8 +122,8 @@ def draw_photo(
     painted = paint_skin(rng, skin, person, stubble=beard.shade, hair=hair.cover)
     angles = iris_angles(template, neutral, person)
     light = draw_light(rng, camera)
-    normals = vertex_normals(posed, template.quads)
-    surfaces = head_surfaces(rng, posed, normals, painted, person, angles, level=1 if size > 320 else 0)
+    texels = 192 if size > 640 else 128 if size > 320 else 96
+    surfaces = head_surfaces(rng, posed, normals, painted, person, angles, 1 if size > 320 else 0, texels)
     reach = head_reach(posed)
     down, detail = -light.light.up, 1.0 if size > 320 else 0.5
     mesh = template.mesh478.points(posed)

@@ -1,13 +1,23 @@
 """Hair on the head: cuts from bald to long, with hairlines and partings at chance places."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from facestudio.render.photo_scene import Surface
 from facestudio.synthesis.labels import Label
 from facestudio.synthesis.person import Person
-from facestudio.synthesis.scalp import Hairline, HeadReach, draw_hairline, hair_cover, root_sites
+from facestudio.synthesis.scalp import (
+    Hairline,
+    HeadReach,
+    Scalp,
+    draw_hairline,
+    hair_cover,
+    root_scalp,
+    root_sites,
+    scalp_of,
+)
 from facestudio.synthesis.skinmaps import skin_maps
 from facestudio.synthesis.strands import Comb, Growth, grow, ribbons
 from facestudio.values import Float32Array, FloatArray
@@ -78,6 +88,13 @@ def _back(places: FloatArray) -> FloatArray:
 
 def _towards(place: FloatArray) -> Comb:
     return lambda p: (place - p) / 60.0
+
+
+@cache
+def _skin_scalp() -> Scalp:
+    """Return the skin's texels as hairlines see them."""
+    maps = skin_maps(_FIELD)
+    return scalp_of(maps.place[maps.skin])
 
 
 def draw_hair(rng: np.random.Generator, person: Person, under_hat: bool = False) -> Hair:
@@ -207,8 +224,8 @@ def draw_hair(rng: np.random.Generator, person: Person, under_hat: bool = False)
         width = 1.3
     cover = None
     if cut != "bald":
-        cover = np.asarray(hair_cover(skin_maps(_FIELD).place, line) * dark, dtype=np.float32)
-        cover *= skin_maps(_FIELD).skin
+        cover = np.zeros((_FIELD, _FIELD), np.float32)
+        cover[skin_maps(_FIELD).skin] = hair_cover(_skin_scalp(), line) * np.float32(dark)
     return Hair(cut, cover, line, growth, count, width, sky)
 
 
@@ -247,7 +264,7 @@ def hair_surface(
     if hair.growth is None:
         return None
     sites = root_sites()
-    density = hair_cover(sites.places, hair.line).astype(np.float64)
+    density = hair_cover(root_scalp(), hair.line).astype(np.float64)
     if below is not None:
         density *= sites.places[:, 1] < below - 0.3 * sites.places[:, 2] + 20
     if density.sum() < 50:

@@ -4,23 +4,22 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from facestudio.render.occlusion import template_occlusion
 from facestudio.render.photo_scene import Kind, Surface, pack_vertices
 from facestudio.synthesis.labels import Label
 from facestudio.synthesis.person import Person, to_linear
 from facestudio.synthesis.skin import PaintedSkin
-from facestudio.synthesis.skinmaps import LID_LOWER, LID_UPPER, smooth_line
+from facestudio.synthesis.skinmaps import LID_LOWER, LID_UPPER, LIPS_INNER, LIPS_OUTER, smooth_line
 from facestudio.template.model import Template, load_template
+from facestudio.template.parts import template_parts
 from facestudio.template.subdivision import topology
 from facestudio.texture.eyes import paint_eye
 from facestudio.texture.inner import paint_inner
 from facestudio.values import ByteArray, FloatArray, IntArray
 
-_EYE_TEXELS, _EYE_REACH = (
-    192,
-    1.15,
-)  # picture of an eyeball: edge, and angle from the pupil at its border, radians
+_EYE_REACH = 1.15  # angle from the pupil at the border of an eyeball's picture, radians
 _GROUPS = {"skin": ("skin",), "eyes": ("eyes",), "mouth": ("mouth", "teeth", "tongue")}
 
 
@@ -97,6 +96,36 @@ def through_vertices(vertices: FloatArray) -> FloatArray:
     return control
 
 
+@cache
+def _lining() -> tuple[IntArray, IntArray, FloatArray]:
+    """Return the mouth's lining away from the lips (L,), the skin vertex nearest to each, and its least depth, mm."""
+    template = load_template()
+    skin = np.flatnonzero(template_parts(template).outer).astype(np.int32)
+    lining = np.setdiff1d(template.material_vertices("mouth"), template.material_vertices("skin")).astype(
+        np.int32
+    )
+    away, near = KDTree(template.vertices[skin]).query(template.vertices[lining])
+    near = skin[near]
+    lips = template.mesh478.points(template.vertices)[[*LIPS_OUTER, *LIPS_INNER]]
+    covered = KDTree(lips).query(template.vertices[near])[0] > 6.0
+    return lining[covered], near[covered], np.minimum(0.8 * away[covered], 4.0)
+
+
+def tuck_lining(posed: FloatArray, normals: FloatArray) -> FloatArray:
+    """Return the head (V, 3) mm with the lining of its mouth below the skin, where a shape drove it out.
+
+    Parameters
+    ----------
+    posed, normals
+        (V, 3) mm and outward directions.
+    """
+    lining, skin, least = _lining()
+    depth = ((posed[skin] - posed[lining]) * normals[skin]).sum(axis=1)
+    out = posed.copy()
+    out[lining] -= np.maximum(least - depth, 0.0)[:, None] * normals[skin]
+    return out
+
+
 def eye_axes(template: Template, posed: FloatArray, side: int) -> tuple[FloatArray, float, FloatArray]:
     """Return an eyeball's middle (3,), radius mm and axes (3, 3): its own left, up and out of the pupil, as rows."""
     chart = template.eyes[side]
@@ -142,6 +171,7 @@ def head_surfaces(
     person: Person,
     angles: FloatArray,
     level: int,
+    eye_texels: int = 192,
 ) -> list[Surface]:
     """Return skin, eyes, mouth and lashes.
 
@@ -161,6 +191,8 @@ def head_surfaces(
         (2,) radians: the irises' limbus, left eye first.
     level
         Of subdivision, 0 or 1.
+    eye_texels
+        Edge of an eyeball's picture.
     """
     template, surface = load_template(), topology(level)
     dense = surface.apply(through_vertices(posed)) if level else posed
@@ -199,7 +231,7 @@ def head_surfaces(
             Label.EYES,
             pack_vertices(ball, normals[part.vertices], _eye_uvs(level), (0.8, 0.79, 0.78), lit),
             part.triangles,
-            texture=_eye_texture(rng, person, float(angles.mean())),
+            texture=_eye_texture(rng, person, float(angles.mean()), eye_texels),
         )
     )
     part = groups["mouth"]
@@ -221,14 +253,15 @@ def head_surfaces(
     return out
 
 
-def _eye_texture(rng: np.random.Generator, person: Person, limbus: float) -> ByteArray:
-    """Paint an eyeball's front, (_EYE_TEXELS, _EYE_TEXELS, 3)."""
-    t = ((np.arange(_EYE_TEXELS) + 0.5) / _EYE_TEXELS * 2 - 1) * _EYE_REACH
+def _eye_texture(rng: np.random.Generator, person: Person, limbus: float, texels: int) -> ByteArray:
+    """Paint an eyeball's front, (texels, texels, 3)."""
+    t = ((np.arange(texels) + 0.5) / texels * 2 - 1) * _EYE_REACH
     x, y = np.meshgrid(t, -t)
-    colour = paint_eye(np.hypot(x, y), np.arctan2(y, x), person.iris, limbus, float(rng.uniform(0.26, 0.5)))
-    white = np.hypot(x, y) > limbus
+    angle = np.hypot(x, y)
+    colour = paint_eye(angle, np.arctan2(y, x), person.iris, limbus, float(rng.uniform(0.26, 0.5)))
     tint = 1 - rng.uniform(0, 0.14) * np.array([0.2, 1.0, 1.0]) * np.clip(np.abs(x) / 0.8, 0, 1)[..., None]
-    colour = np.where(white[..., None], colour * tint * rng.uniform(0.85, 1.0), colour)
+    white = angle > limbus
+    colour[white] *= tint[white] * rng.uniform(0.85, 1.0)
     return np.clip(colour, 0, 255).astype(np.uint8)
 
 

@@ -109,17 +109,56 @@ def angles_of(places: NDArray[np.floating[Any]]) -> tuple[NDArray[Any], NDArray[
     return np.arctan2(x, z), np.arctan2(y, np.hypot(x, z))
 
 
-def hair_cover(places: NDArray[np.floating[Any]], line: Hairline) -> Float32Array:
-    """Return how densely hair grows, 0..1, at places (..., 3) mm of the rest head."""
+@dataclass(frozen=True, eq=False)
+class Scalp:
+    """Places on the rest head as a hairline sees them, all (...,) float32.
+
+    Attributes
+    ----------
+    away, height
+        Radians: from the front, on either side, and up.
+    left
+        bool: on the sitter's left.
+    ragged
+        How far the hairline is moved here, -1..1.
+    crown
+        How near to the crown, 0..1.
+    """
+
+    away: Float32Array
+    height: Float32Array
+    left: BoolArray
+    ragged: Float32Array
+    crown: Float32Array
+
+
+def scalp_of(places: NDArray[np.floating[Any]]) -> Scalp:
+    """Return places (..., 3) mm of the rest head as hairlines see them."""
     azimuth, height = angles_of(places)
-    away = np.abs(azimuth)
-    right = np.interp(away, line.azimuths, line.heights[0])
-    left = np.interp(away, line.azimuths, line.heights[1])
-    border = np.where(azimuth < 0, right, left)
     ragged = 0.5 * np.sin(31 * azimuth) + 0.5 * np.sin(53 * azimuth + 1.3)
-    cover = np.clip((height - border + 0.4 * line.softness * ragged) / line.softness + 0.5, 0, 1)
     top = np.exp(-(((places[..., 0]) / 45) ** 2 + ((places[..., 2] + 25) / 55) ** 2)) * (places[..., 1] > 60)
-    return np.asarray(cover * (1 - np.clip(1.4 * line.crown * top, 0, 1)), dtype=np.float32)
+    away, height, ragged, top = (
+        np.asarray(a, dtype=np.float32) for a in (np.abs(azimuth), height, ragged, top)
+    )
+    return Scalp(away, height, azimuth >= 0, ragged, top)
+
+
+@cache
+def root_scalp() -> Scalp:
+    """Return the root sites as hairlines see them."""
+    return scalp_of(root_sites().places)
+
+
+def hair_cover(scalp: Scalp, line: Hairline) -> Float32Array:
+    """Return how densely hair grows, 0..1, at places of the rest head."""
+    right = np.interp(scalp.away, line.azimuths, line.heights[0])
+    left = np.interp(scalp.away, line.azimuths, line.heights[1])
+    border = np.where(scalp.left, left, right).astype(np.float32)
+    raised = scalp.height - border + np.float32(0.4 * line.softness) * scalp.ragged
+    cover = np.clip(raised / np.float32(line.softness) + np.float32(0.5), 0, 1)
+    if line.crown > 0:
+        cover *= 1 - np.clip(np.float32(1.4 * line.crown) * scalp.crown, 0, 1)
+    return np.asarray(cover, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,11 +37,19 @@ class PaintedSkin:
     labels: ByteArray
 
 
-def _field(maps: SkinMaps, centre: tuple[float, float], reach: float) -> Float32Array:
-    """Draw a soft spot on both sides of the rest head at (|x|, y) mm in front, (S, S)."""
-    x, y, z = np.abs(maps.place[..., 0]), maps.place[..., 1], maps.place[..., 2]
+@lru_cache(maxsize=16)
+def _spot(centre: tuple[float, float], reach: float) -> Float32Array:
+    """Return a soft spot on both sides of the rest head at (|x|, y) mm in front, (_FIELD, _FIELD)."""
+    place = skin_maps(_FIELD).place
+    x, y, z = np.abs(place[..., 0]), place[..., 1], place[..., 2]
     near = ((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / reach**2
-    return np.exp(-near) * (z > 20)
+    return np.asarray(np.exp(-near) * (z > 20), dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _bearded() -> Float32Array:
+    """Return where a beard grows, (_FIELD, _FIELD) 0..1."""
+    return beard_region(skin_maps(_FIELD).place)
 
 
 def beard_region(place: NDArray[np.floating[Any]], cheek: float = 0.0) -> Float32Array:
@@ -69,6 +77,11 @@ def beard_region(place: NDArray[np.floating[Any]], cheek: float = 0.0) -> Float3
     return np.asarray(soft * (1 - 0.7 * bare), dtype=np.float32)
 
 
+@lru_cache(maxsize=3)
+def _skin_mask(size: int) -> ByteArray:
+    return skin_maps(size).skin.astype(np.uint8)
+
+
 def paint_skin(
     rng: np.random.Generator, skin: ByteArray, person: Person, *, stubble: float, hair: Float32Array | None
 ) -> PaintedSkin:
@@ -88,36 +101,36 @@ def paint_skin(
         (F, F) float32 0..1 over the atlas: where the scalp is covered or shaved; None for a bald head.
     """
     size = len(skin)
-    maps, coarse = skin_maps(size), skin_maps(_FIELD)
-    base = skin.astype(np.float32)
-    face = base[maps.skin].mean(axis=0)
-    darkness = 1 - float(face.mean()) / 255
+    maps = skin_maps(size)
+    base: Any = skin.astype(np.float32)  # cv2's stubs do not know what it returns
+    darkness = 1 - float(np.mean(cv2.mean(skin, _skin_mask(size))[:3])) / 255
     gain = np.exp(rng.normal(0, 0.08)) * np.exp(rng.normal(0, 0.025, 3))
     change = np.ones((_FIELD, _FIELD, 3), np.float32) * gain.astype(np.float32)
     blotch = smooth_noise(rng, _FIELD, 14, 3)[..., None]
     change *= 1 + blotch * (rng.uniform(0.008, 0.03) * np.array([0.6, 1.0, 1.0], np.float32))
     red = rng.uniform(0, 0.16) * (1 - 0.6 * darkness)
-    flush = (
-        _field(coarse, (38, -22), 22) + 0.9 * _field(coarse, (0, -18), 14) + 0.5 * _field(coarse, (74, 0), 18)
-    )
-    flush = flush * (1 + 0.35 * smooth_noise(rng, _FIELD, 20, 2)) + person.made_up * 0.5 * _field(
-        coarse, (44, -14), 18
+    flush = _spot((38, -22), 22) + 0.9 * _spot((0, -18), 14) + 0.5 * _spot((74, 0), 18)
+    flush = flush * (1 + 0.35 * smooth_noise(rng, _FIELD, 20, 2)) + person.made_up * 0.5 * _spot(
+        (44, -14), 18
     )
     change *= 1 - red * np.clip(flush, 0, 1.4)[..., None] * np.array([0.15, 0.9, 0.75], np.float32)
     rings = rng.uniform(0, 0.2) * (0.4 + person.age)
-    change *= 1 - rings * _field(coarse, (30, 4), 10)[..., None] * np.array([0.8, 1.0, 0.8], np.float32)
+    change *= 1 - rings * _spot((30, 4), 10)[..., None] * np.array([0.8, 1.0, 0.8], np.float32)
     if person.made_up > 0.35:
-        shadow = rng.uniform(0, 0.35) * person.made_up * _field(coarse, (32, 22), 9)[..., None]
+        shadow = rng.uniform(0, 0.35) * person.made_up * _spot((32, 22), 9)[..., None]
         change *= 1 - shadow * rng.uniform(0.3, 1.0, 3).astype(np.float32)
     if stubble > 0:
-        grown = beard_region(coarse.place) * np.clip(1 + 0.25 * smooth_noise(rng, _FIELD, 24, 2), 0.3, 1.5)
+        grown = _bearded() * np.clip(1 + 0.25 * smooth_noise(rng, _FIELD, 24, 2), 0.3, 1.5)
         change *= 1 - stubble * grown[..., None] * np.array([0.42, 0.36, 0.26], np.float32)
-    base *= cv2.resize(change, (size, size), interpolation=cv2.INTER_LINEAR)
+    base = cv2.multiply(base, cv2.resize(change, (size, size), interpolation=cv2.INTER_LINEAR))
     if hair is not None:
         colour = (to_srgb(person.hair_colour * 0.45)).astype(np.float32)
         cover = cv2.resize(hair, (size, size), interpolation=cv2.INTER_LINEAR)
-        cover = np.clip(cover * (0.92 + 0.22 * fine_noise(size)), 0, 0.96)[..., None]
-        base += (colour - base) * cover
+        hairy = np.flatnonzero(cover > 0.002)
+        share = np.clip(cover.ravel()[hairy] * (0.92 + 0.22 * fine_noise(size).ravel()[hairy]), 0, 0.96)
+        flat = base.reshape(-1, 3)
+        under = flat[hairy]
+        flat[hairy] = under + (colour - under) * share[:, None]
     _spots(rng, base, maps, darkness)
     _lips(rng, base, maps, person)
     _lid_lines(base, maps, person)
@@ -125,7 +138,8 @@ def paint_skin(
     labels = np.full((size, size), Label.SKIN, np.uint8)
     labels[brows] = Label.BROWS
     labels[maps.lips > 127] = Label.LIPS
-    return PaintedSkin(np.clip(base, 0, 255).astype(np.uint8), labels)
+    # Rounded down, as astype() does, and held to 255 by cv2.
+    return PaintedSkin(np.asarray(cv2.convertScaleAbs(base, alpha=1.0, beta=-0.5)), labels)
 
 
 def _spots(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, darkness: float) -> None:
@@ -156,7 +170,9 @@ def _spots(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, darknes
         )
     if layer.any():
         layer = cv2.GaussianBlur(layer, (0, 0), 0.7 * size / 768)
-        base *= 1 - (layer.astype(np.float32) / 255)[..., None] * np.array([0.45, 0.62, 0.7], np.float32)
+        spotted = np.flatnonzero(layer)
+        share = layer.ravel()[spotted].astype(np.float32)[:, None] / 255
+        base.reshape(-1, 3)[spotted] *= 1 - share * np.array([0.45, 0.62, 0.7], np.float32)
 
 
 def _lips(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, person: Person) -> None:

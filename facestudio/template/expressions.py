@@ -274,3 +274,31 @@ def expression_deltas_for(template: Template, vertices: FloatArray) -> Float32Ar
     for side, blink in enumerate(transfer.blinks):
         _close(template, head, out[blink.shape], blink, side)
     return out
+
+
+def expression_offsets(template: Template, vertices: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return how far an expression moves a head's vertices, (V, 3) mm: the weighted sum of its ARKit shapes.
+
+    Many times faster than making all shapes.
+
+    Parameters
+    ----------
+    template
+        The template.
+    vertices
+        (V, 3) mm, head space: a neutral head on the template, its eyeballs seated.
+    weights
+        (52,) in the order of `template.expression_names`.
+    """
+    transfer = _transfer_of(id(template), template)
+    head = np.asarray(vertices, dtype=np.float64)
+    maps = transfer.local_maps(head)
+    simple = np.array(weights, dtype=np.float32)
+    simple[[blink.shape for blink in transfer.blinks]] = 0.0
+    total = (maps @ (transfer.deltas @ simple)[..., None])[..., 0].astype(np.float64)
+    for side, blink in enumerate(transfer.blinks):
+        if weights[blink.shape] != 0:
+            delta = (maps @ transfer.deltas[:, :, blink.shape, None])[..., 0]
+            _close(template, head, delta, blink, side)
+            total += float(weights[blink.shape]) * delta
+    return total

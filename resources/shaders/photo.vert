@@ -1,5 +1,6 @@
 #version 330 core
 // Places a vertex of a synthetic photo's scene; everything is in head space (millimetres).
+// Light that changes slowly is gathered here: there are fewer vertices than pixels.
 
 layout(location = 0) in vec3 a_position;
 layout(location = 1) in vec3 a_normal;   // of hair: along the strand
@@ -10,22 +11,79 @@ uniform mat4 u_view;         // head space -> eye space
 uniform mat4 u_projection;   // eye space -> clip space
 uniform mat4 u_key_matrix;   // head space -> the key light's shadow map, 0..1
 uniform mat4 u_sky_matrix;   // head space -> the sky's shadow map, 0..1
+uniform sampler2DShadow u_sky_shadow;
+#if KIND == HAIR
+uniform vec3 u_eye;
+uniform float u_gloss;
+#endif
 
-invariant gl_Position;  // photo_depth.vert computes the same
-
+out vec3 v_key;
+#if KIND == HAIR
+out vec3 v_ambient;          // light of all but the key lamp
+out vec3 v_lamp;             // light of the key lamp where nothing is in its way
+#else
 out vec3 v_position;
 out vec3 v_normal;
 out vec2 v_uv;
 out vec4 v_colour;
-out vec3 v_key;
-out vec3 v_sky;
+out float v_sky;             // share of the sky not covered, 0.5..1, times a_colour.a
+#if SMOOTH
+out vec3 v_around;           // light that falls in from all but the key lamp
+#endif
+#endif
+
+// Two rings of places around the point in the sky's shadow map.
+float open_sky(vec3 at) {
+    float sum = 0.0;
+    for (int i = 0; i < 4; ++i) {
+        float angle = 0.6 + 1.5708 * float(i);
+        vec2 a = vec2(cos(angle), sin(angle));
+        sum += textureLod(u_sky_shadow, vec3(at.xy + 0.035 * a, at.z), 0.0)
+            + textureLod(u_sky_shadow, vec3(at.xy + 0.019 * vec2(a.x - a.y, a.x + a.y) * 0.7071, at.z), 0.0);
+    }
+    return sum / 8.0;
+}
+
+#if KIND == HAIR
+// J. T. Kajiya and T. L. Kay's hair, 1989, with two highlights as S. R. Marschner saw them, 2003.
+void light_hair(float sky) {
+    vec3 viewer = normalize(u_eye - a_position);
+    vec3 along = normalize(a_normal);
+    vec3 across = viewer - along * dot(viewer, along);
+    vec3 facing = normalize(across + 0.35 * vec3(0.0, 1.0, 0.0));
+    vec3 albedo = a_colour.rgb;
+    v_ambient = albedo * surroundings(facing) * sky;
+    v_lamp = vec3(0.0);
+    for (int i = 0; i < u_light_count; ++i) {
+        vec3 to = u_light_direction[i];
+        float s = dot(along, to);
+        float round = sqrt(max(1.0 - s * s, 0.0)) * clamp(0.55 + 0.45 * dot(facing, to), 0.0, 1.0);
+        vec3 half_way = normalize(to + viewer);
+        float t1 = dot(normalize(along + 0.08 * facing), half_way);
+        float t2 = dot(normalize(along - 0.12 * facing), half_way);
+        float k1 = lobe(max(1.0 - t1 * t1, 0.0), 60.0), k2 = lobe(max(1.0 - t2 * t2, 0.0), 14.0);
+        vec3 light = u_light_colour[i] * a_colour.a * (albedo * round * 0.75
+            + u_gloss * (vec3(0.05) * k1 + albedo * 0.5 * k2) * clamp(0.4 + dot(facing, to), 0.0, 1.0));
+        if (i == 0) v_lamp = light;
+        else v_ambient += light * sky;
+    }
+}
+#endif
 
 void main() {
+    v_key = (u_key_matrix * vec4(a_position, 1.0)).xyz;
+    float sky = mix(0.5, 1.0, open_sky((u_sky_matrix * vec4(a_position, 1.0)).xyz));
+#if KIND == HAIR
+    light_hair(sky * a_colour.a);
+#else
     v_position = a_position;
     v_normal = a_normal;
     v_uv = a_uv;
     v_colour = a_colour;
-    v_key = (u_key_matrix * vec4(a_position, 1.0)).xyz;
-    v_sky = (u_sky_matrix * vec4(a_position, 1.0)).xyz;
+    v_sky = sky * a_colour.a;
+#if SMOOTH
+    v_around = around(normalize(a_normal), v_sky, a_colour.a);
+#endif
+#endif
     gl_Position = u_projection * (u_view * vec4(a_position, 1.0));
 }

@@ -5,7 +5,7 @@ import pytest
 
 from facestudio.database.model import load_database
 from facestudio.geometry.folds import folded_quads
-from facestudio.template.expressions import expression_deltas_for
+from facestudio.template.expressions import expression_deltas_for, expression_offsets
 from facestudio.template.model import load_template
 from facestudio.template.parts import template_parts
 from facestudio.template.seating import close_neck, eyeball_of, seat_eyeballs
@@ -84,3 +84,11 @@ def test_the_neck_is_closed_as_in_the_rest_head() -> None:
     spoilt = TEMPLATE.vertices.copy()
     spoilt[PARTS.cap] = 0
     np.testing.assert_allclose(close_neck(TEMPLATE, spoilt), TEMPLATE.vertices, atol=1e-4)
+
+
+def test_an_expression_is_the_sum_of_its_shapes() -> None:
+    weights = np.where(np.arange(52) % 3 == 0, 0.4, 0.0)
+    weights[BLINKS] = 0.7, 0.0
+    head = heads()[1]
+    shapes = np.tensordot(weights, expression_deltas_for(TEMPLATE, head).astype(np.float64), axes=1)
+    np.testing.assert_allclose(expression_offsets(TEMPLATE, head, weights), shapes, atol=1e-3)
