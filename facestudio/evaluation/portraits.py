@@ -1,8 +1,8 @@
-"""Shape on real photos: does a reconstructed head explain points set by hand better than the mean head does?
+"""Shape on real photos: how much better than the mean head a reconstructed head explains points set by hand.
 
 There are no scans of these people. But a head whose proportions are the person's, laid over the photo by a pose alone,
-comes nearer to the 68 points that someone set by hand than the mean head. What all photos have in common (a convention of
-where points lie) is taken out.
+comes nearer to the 68 points that someone set by hand than the mean head. What all photos have in common (a convention
+of where points lie) is taken out.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ _EYE_CORNERS = (36, 45)
 
 @dataclass(frozen=True)
 class PortraitRow:
-    """What one method leaves unexplained: root mean square, per cent of the outer eye distance, and of the mean head's."""
+    """What one method leaves unexplained: root mean square, % of the outer eye distance; and beside the mean head's."""
 
     method: str
     all_points: float

@@ -1,4 +1,4 @@
-"""The shape observer: what the landmarker's network sees at its points says who the face is and where the points belong.
+"""The shape observer: what the landmarker's network sees at its points tells a face's shape and the points' places.
 
 A linear (ridge) regression, learnt on synthetic photos, from `facestudio.landmarks.mesh_features` to the shape model's
 coefficients and to how far each located point missed. Both enter the fit as observations with covariances of their own.

@@ -33,9 +33,9 @@ class ObserverReport:
     """How many photos were used and left out, and what they came to.
 
     `explained` is the share of the variance of faces (places of the vertices after similarity alignment) that is
-    explained on photos left out of training; `curve` has pairs of a number of photos and the share that so many explain;
-    `by_novelty` groups of photos: their novelty, the share, and the factor that their predictions would best be
-    multiplied by. `points_mm` has the error of located points before and after, root mean square, mm an axis.
+    explained on photos left out of training; `curve` has pairs of a number of photos and the share that so many
+    explain; `by_novelty` groups of photos: their novelty, the share, and the factor that their predictions would best
+    be multiplied by. `points_mm` has the error of located points before and after, root mean square, mm an axis.
     """
 
     photos: int

@@ -111,8 +111,7 @@ def _portraits(args: argparse.Namespace, console: Console) -> int:
         "left unexplained of points set by hand, % of the eyes' distance (all, inner), of the mean head's"
     )
     for row in report.rows:
-        console.result(
-            f"{row.method:<10} {row.all_points:6.2f} {row.inner_points:6.2f}   {row.ratio_all:5.0%} {row.ratio_inner:5.0%}"
-        )
+        left = f"{row.all_points:6.2f} {row.inner_points:6.2f}"
+        console.result(f"{row.method:<10} {left}   {row.ratio_all:5.0%} {row.ratio_inner:5.0%}")
     console.document(report.as_dict())
     return 0

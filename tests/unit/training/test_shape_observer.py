@@ -1,55 +1,92 @@
 """Training of the shape observer: it finds what is there, says how well, and refuses what it cannot use."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import facestudio.training.shape_observer as module
 from facestudio.cli.main import main
 from facestudio.database.shape_model import load_shape_model
-from facestudio.fitting.face_chip import FEATURES
+from facestudio.landmarks.mesh_features import CHANNELS
 from facestudio.template.model import load_template
-from facestudio.training.shape_observer import ShapeSamples, learn_observer, mirrored_identities
+from facestudio.training.shape_observer import (
+    RIDGE,
+    _regression,
+    face_metric,
+    learn_observer,
+    mirrored_identities,
+)
+from facestudio.training.shape_samples import POINTS, ShapeSamples, mirrored_points
 
 TEMPLATE, MODEL = load_template(), load_shape_model()
 MODES = len(MODEL.basis)
+MIRROR = mirrored_points(TEMPLATE.mesh478.points(MODEL.mean))
+WAYS = np.random.default_rng(2).normal(size=(MODES, POINTS * CHANNELS)).astype(np.float32) / np.sqrt(MODES)
+FIELDS = np.random.default_rng(3).normal(size=(MODES, 478, 2)) / 3
 
 
-def _samples(photos: int, noise: float) -> tuple[ShapeSamples, np.ndarray]:
-    """Return samples whose descriptions depend on identity along a few directions, and the share of noise in them."""
-    rng = np.random.default_rng(2)
-    z = np.repeat(rng.normal(size=(photos, MODES)), 2, axis=0)
-    ways = rng.normal(size=(MODES, FEATURES)) / np.sqrt(MODES)
-    descriptions = z @ ways + noise * rng.normal(size=(2 * photos, FEATURES))
-    which = np.repeat(np.arange(photos), 2).astype(np.int32)
-    return ShapeSamples(descriptions.astype(np.float32), z, which, 3), ways
+def _samples(photos: int, noise: float, seed: int = 5) -> ShapeSamples:
+    """Return samples in which features and displacements depend on identity, with some noise."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(photos, MODES))
+    both = np.stack([z, z @ mirrored_identities(MODEL, TEMPLATE)], axis=1).astype(np.float32)
+    features = both @ WAYS + noise * rng.normal(size=(photos, 2, POINTS * CHANNELS)).astype(np.float32)
+    return ShapeSamples(
+        features.reshape(photos, 2, POINTS, CHANNELS).astype(np.float16),
+        z,
+        np.tensordot(z, FIELDS, axes=1),
+        np.full(photos, 0.9),
+        3,
+    )
 
 
-def test_what_is_there_is_found_and_its_errors_are_those_of_people_left_out(monkeypatch):
-    monkeypatch.setattr(module, "RIDGES", (0.01,))
-    samples, ways = _samples(260, 0.3)
-    observer, report = learn_observer(samples, MODEL, TEMPLATE)
-    assert (report.photos, report.left_out) == (260, 3)
-    assert report.explained > 0.8
-    rng = np.random.default_rng(9)
-    fresh = rng.normal(size=(80, MODES))
-    seen = fresh @ ways + 0.3 * rng.normal(size=(80, FEATURES)) - observer.mean
-    missed = observer.intercept + seen @ observer.weights - fresh
-    # What it says of its errors holds for heads it never saw.
-    assert np.trace(observer.covariance) == pytest.approx((missed**2).sum(axis=1).mean(), rel=0.5)
-    shares = [share for _, share in report.curve]
-    assert shares[-1] > shares[0]
+def test_what_is_there_is_found_and_its_errors_are_those_of_photos_left_out() -> None:
+    observer, report = learn_observer(_samples(160, 0.5), MODEL, TEMPLATE)
+    assert (report.photos, report.left_out) == (160, 3)
+    assert report.explained > 0.3
+    assert report.curve[-1][1] > report.curve[1][1]
+    assert report.points_mm[1] < 0.9 * report.points_mm[0]
+    fresh = _samples(60, 0.5, seed=9)
+    metric = face_metric(MODEL, TEMPLATE)
+    missed = []
+    for features, z in zip(fresh.features, fresh.identities, strict=True):
+        said, _ = observer.said(observer.description.of(features.astype(np.float32)))
+        missed.append(said - z)
+    real = np.einsum("ni,ij,nj->n", missed, metric, missed).mean()
+    # What it says of its errors, from photos left out one by one, holds for heads it never saw.
+    assert np.trace(metric @ observer.covariance) == pytest.approx(real, rel=0.25)
 
 
-def test_nothing_is_found_where_there_is_nothing(monkeypatch):
-    monkeypatch.setattr(module, "RIDGES", (10.0,))
-    samples, _ = _samples(120, 0.0)
-    shuffled = samples.identities[np.random.default_rng(1).permutation(len(samples.identities))]
-    lost = ShapeSamples(samples.descriptions, shuffled, samples.photos, 0)
+def test_nothing_is_found_where_there_is_nothing() -> None:
+    samples = _samples(120, 0.1)
+    order = np.random.default_rng(1).permutation(120)
+    lost = replace(samples, identities=samples.identities[order], shifts=samples.shifts[order])
     _, report = learn_observer(lost, MODEL, TEMPLATE)
     assert report.explained < 0.05
+
+
+def test_errors_of_photos_left_out_are_those_of_a_regression_without_them() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(40, 300)).astype(np.float32)
+    y = rng.normal(size=(40, 5))
+    x -= x.mean(axis=0)
+    y -= y.mean(axis=0)
+    missed = _regression(x, y).missed
+    strength = float((x.astype(np.float64) ** 2).sum()) / len(x)
+    for photo in (0, 7):
+        own = np.array([photo, photo + 20])
+        rest = np.setdiff1d(np.arange(40), own)
+        gram = x[rest].astype(np.float64) @ x[rest].T / strength + RIDGE * np.eye(38)
+        said = x[own].astype(np.float64) @ x[rest].T / strength @ np.linalg.solve(gram, y[rest])
+        np.testing.assert_allclose(missed[own], y[own] - said, atol=2e-3)
+
+
+def test_points_and_their_mirror_images_take_each_others_places() -> None:
+    assert (MIRROR[MIRROR] == np.arange(478)).all()
+    points = TEMPLATE.mesh478.points(MODEL.mean)
+    assert np.linalg.norm(points[MIRROR] * [-1.0, 1.0, 1.0] - points, axis=1).max() < 6.0
 
 
 def test_a_mirrored_head_has_mirrored_coefficients():
