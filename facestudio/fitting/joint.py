@@ -66,7 +66,7 @@ def joint_posterior(
     Gaussian
         With one posterior and no other centre, that one.
     """
-    root = np.linalg.cholesky(prior.covariance)
+    root = np.linalg.cholesky(prior.covariance).astype(np.float64)
     count = len(posteriors)
     precision, pull = np.eye(len(prior.mean)), np.zeros(len(prior.mean))
     if centre is not None:

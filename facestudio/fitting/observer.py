@@ -90,7 +90,8 @@ class Description:
 
     def of(self, features: Float32Array) -> Float32Array:
         """Return descriptions (n, size) float32 of features (n, N, CHANNELS)."""
-        return np.asarray((features - self.mean) @ self.channels).reshape(len(features), -1)
+        kept = (features - self.mean) @ self.channels
+        return kept.astype(np.float32, copy=False).reshape(len(features), -1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,7 +85,7 @@ def mesh_features(
         np.concatenate([_sampled(layer, places[chosen]) for layer in _layers(picture)], axis=1)
         for picture, places in (
             (np.asarray(crop, dtype=np.uint8), own),
-            (np.ascontiguousarray(crop[:, ::-1]), other),
+            (np.ascontiguousarray(crop[:, ::-1], dtype=np.uint8), other),
         )
     ]
     return np.stack(found), region

@@ -319,7 +319,7 @@ def _more_from_json(value: Any, photos: list[Photo]) -> ProjectPhoto:
 def _scalp(value: Any) -> ScalpMode:
     if value not in SCALP_MODES:
         raise ValueError("scalp")
-    return cast("ScalpMode", value)
+    return value
 
 
 def _iris(value: Any) -> tuple[int, int, int] | None:

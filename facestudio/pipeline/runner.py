@@ -205,7 +205,7 @@ class Runner:
         )
         # While a landmark is dragged the similar heads stay those of the last build at rest.
         kept = self._kept.get(Stage.RETRIEVAL.value)
-        still = kept is not None and live and kept[0][:-1] == (base,)
+        still = live and kept is not None and isinstance(kept[0], tuple) and kept[0][:-1] == (base,)
         heads = stage(
             Stage.RETRIEVAL,
             kept[0] if still and kept is not None else (base, points),

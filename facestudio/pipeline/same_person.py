@@ -216,7 +216,7 @@ def joint_shapes(
     """
     main = sights[0].problem
     moved_each = np.stack([sight.landmarks.moved for sight in sights])
-    moved = moved_each.any(axis=0)
+    moved = np.asarray(moved_each.any(axis=0), dtype=np.bool_)
     sigma_each = np.stack([_sigma_mm(sight, fit) for sight, fit in zip(sights, fits, strict=True)])
     # Where a point was set by hand in one photo, what others located there has no say.
     several = moved_each.sum(axis=0) > 1

@@ -66,7 +66,8 @@ def _worth(coverage: Coverage, detail: float) -> Float32Array:
     """Return how much each texel is worth taking, (W, W) float32 > 0."""
     size = (min(_WEIGHT_SIZE, len(coverage.labels)),) * 2
     table = np.array([1e-6, _WORTH[SEEN], _WORTH[MIRRORED], _WORTH[BORROWED]], dtype=np.float32)
-    worth = table[cv2.resize(coverage.labels, size, interpolation=cv2.INTER_NEAREST)]
+    labels = np.asarray(cv2.resize(coverage.labels, size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+    worth = table[labels]
     if coverage.confidence is not None:
         sure = cv2.resize(coverage.confidence, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         worth = worth * (0.05 + sure) ** np.float32(_SHARPNESS)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import get_lapack_funcs
 
 from facestudio.database.shape_model import ShapeModel
 from facestudio.evaluation.surface_error import face_region
@@ -14,7 +14,7 @@ from facestudio.fitting.observer import Description, Novelty, ShapeObserver
 from facestudio.landmarks.mesh_features import CHANNELS, LAYERS
 from facestudio.template.model import Template
 from facestudio.training.shape_samples import ShapeSamples, chosen_points, mirrored_points
-from facestudio.values import Float32Array, FloatArray
+from facestudio.values import Float32Array, FloatArray, IntArray
 
 KEPT = {"features_64": 16, "features_32": 32, "features_16": 48, "features_8": 48}
 """How many channels of each layer are kept: principal components that all points share."""
@@ -100,10 +100,10 @@ def learn_observer(
     mirror = mirrored_points(template.mesh478.points(model.mean))
     mirrored = mirrored_identities(model, template)
     metric = face_metric(model, template)
-    some = np.linspace(0, count - 1, min(count, _SOME)).astype(int)
+    some = np.linspace(0, count - 1, min(count, _SOME)).astype(np.int32)
     description = _learn_description(samples, some, chosen_points(model, template), mirror)
     descriptions = np.concatenate(
-        [_described(description, samples, side, np.arange(count)) for side in (0, 1)]
+        [_described(description, samples, side, np.arange(count, dtype=np.int32)) for side in (0, 1)]
     )
     shifts = np.stack([samples.shifts, samples.shifts[:, mirror] * [-1.0, 1.0]])
     identities = np.stack([samples.identities, samples.identities @ mirrored])
@@ -119,7 +119,7 @@ def learn_observer(
         return own, (one[:, modes:].reshape(back.shape) + back) / 2
 
     curve: list[tuple[int, float]] = []
-    found = _Found(np.zeros((0, 0)), np.zeros(0), np.zeros((0, 0)))
+    found = _Found(np.zeros((0, 0), dtype=np.float32), np.zeros(0), np.zeros((0, 0)))
     for part in (16, 8, 4, 2, 1):
         few = np.arange(0, count, part)
         rows = np.concatenate([few, count + few])
@@ -160,7 +160,7 @@ def learn_observer(
 
 
 def _learn_description(
-    samples: ShapeSamples, some: FloatArray, chosen: FloatArray, mirror: FloatArray
+    samples: ShapeSamples, some: IntArray, chosen: IntArray, mirror: IntArray
 ) -> Description:
     """Learn which channels to keep: principal components of each layer, the layers brought to one strength."""
     features = samples.features[some[:: max(1, len(some) // 1000)]].astype(np.float32)
@@ -178,12 +178,10 @@ def _learn_description(
         )
         kept.append(part)
         first += channels
-    return Description(
-        np.asarray(chosen, dtype=np.int32), np.asarray(mirror, dtype=np.int32), mean, np.concatenate(kept, 1)
-    )
+    return Description(chosen, mirror, mean, np.concatenate(kept, axis=1))
 
 
-def _described(description: Description, samples: ShapeSamples, side: int, rows: FloatArray) -> Float32Array:
+def _described(description: Description, samples: ShapeSamples, side: int, rows: IntArray) -> Float32Array:
     out = np.empty((len(rows), description.size), dtype=np.float32)
     for first in range(0, len(rows), 100):
         part = rows[first : first + 100]
@@ -205,8 +203,9 @@ def _regression(x: Float32Array, y: FloatArray) -> _Found:
     gram = off @ off.T / np.float32(strength)
     gram[np.diag_indices_from(gram)] += np.float32(RIDGE)
     # In place, of one triangle: with 20,000 samples this is 1.6 GB.
-    factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
-    inverse, failed_too = lapack.spotri(factor, lower=1, overwrite_c=1)
+    potrf, potri = get_lapack_funcs(("potrf", "potri"), (gram,))
+    factor, failed = potrf(gram, lower=1, overwrite_a=1)
+    inverse, failed_too = potri(factor, lower=1, overwrite_c=1)
     assert not failed
     assert not failed_too
     inverse = np.tril(inverse)
@@ -244,7 +243,7 @@ def _noise(left: FloatArray) -> PointNoise:
     return PointNoise(np.zeros_like(sigma), factor, sigma)
 
 
-def _learn_novelty(description: Description, samples: ShapeSamples, some: FloatArray) -> Novelty:
+def _learn_novelty(description: Description, samples: ShapeSamples, some: IntArray) -> Novelty:
     points = np.arange(0, len(description.chosen), _EACH)
     x = _described(description, samples, 0, some).reshape(len(some), len(description.chosen), -1)[:, points]
     x = x.reshape(len(some), -1)

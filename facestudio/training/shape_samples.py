@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def read_samples(
     chosen = chosen_points(model, template)
     mirror = mirrored_points(template.mesh478.points(model.mean))
     files = [file for folder in folders for file in sorted(folder.rglob("*.npz"))]
-    parts: list[dict[str, NDArray[np.generic]]] = []
+    parts: list[dict[str, NDArray[Any]]] = []
     for first in range(0, len(files), _SHARD):
         some = files[first : first + _SHARD]
         kept = None if work is None else work / f"{_fingerprint(some, model)}.npz"
@@ -130,7 +131,7 @@ def _fingerprint(files: Sequence[Path], model: ShapeModel) -> str:
 
 def _read(
     files: Sequence[Path], model: ShapeModel, chosen: IntArray, mirror: IntArray
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, NDArray[Any]]:
     """Return the arrays of `ShapeSamples` for some photos; `left_out` has a single number."""
     features: list[NDArray[np.float16]] = []
     identities: list[FloatArray] = []

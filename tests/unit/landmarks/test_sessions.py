@@ -8,6 +8,7 @@ import pytest
 
 from facestudio.errors import ModelError
 from facestudio.landmarks import sessions
+from facestudio.landmarks.mesh_features import LAYERS
 
 
 def test_the_three_models_open_with_the_shapes_the_code_counts_on() -> None:
@@ -18,7 +19,7 @@ def test_the_three_models_open_with_the_shapes_the_code_counts_on() -> None:
     assert landmarker.input_shapes == {"image": (1, 256, 256, 3)}
     assert expression.input_shapes == {"points": (1, 146, 2)}
     assert set(detector.output_names) == {"boxes", "scores"}
-    assert set(landmarker.output_names) == {"landmarks", "presence", "tongue"}
+    assert set(landmarker.output_names) == {"landmarks", "presence", "tongue", *LAYERS}
     assert expression.output_names == ("coefficients",)
 
 
