@@ -85,7 +85,7 @@ OBSERVER_LEAD = 64.0
 MOVED_CAUTION = 3.0
 """So much wider is the noise of points that the observer moved: it errs of them as it errs of identity."""
 
-SPLINE_CAUTION = 3.0
+SPLINE_CAUTION = 2.0
 """So much wider is the noise of located landmarks in the spline, where the observer is trusted."""
 
 _EXPRESSION_SIGMA = 0.15
