@@ -95,6 +95,7 @@ class HeadPanel(QWidget):
         self._notes = QLabel()
         self._notes.setWordWrap(True)
         self._notes.setObjectName("muted")
+        self._notes.setContentsMargins(0, 0, 0, 6)
         self._empty = QLabel("No head yet.")
         self._empty.setObjectName("muted")
         self._body = QWidget()
