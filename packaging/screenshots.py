@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from PySide6.QtWidgets import QDialog
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from facestudio.app.main import make_application, open_window
@@ -113,15 +115,39 @@ class Photographer:
         wait(lambda: window.session.complete)
 
     def dialogs(self, theme: str, size: tuple[int, int]) -> None:
-        """The export dialog."""
+        """The export dialog and the preferences."""
+        from facestudio.app.dialogs.preferences_dialog import PreferencesDialog
+
         dialog = self.window.outputs.open_export()
         if dialog is not None:
             dialog.folder.line.setText("Heads")
-            rest(0.3)
-            file = self.output / f"export-{theme}-{size[0]}x{size[1]}.png"
-            dialog.grab().save(str(file))
-            print(file)
-            dialog.close()
+            self._shoot_dialog(dialog, f"export-{theme}-{size[0]}x{size[1]}.png")
+        self.window.actions_["preferences"].trigger()
+        preferences = self.window.findChild(PreferencesDialog)
+        preferences.file.setText("~/.config/facestudio/preferences.toml")
+        self._shoot_dialog(preferences, f"preferences-{theme}-{size[0]}x{size[1]}.png")
+
+    def _shoot_dialog(self, dialog: QDialog, name: str) -> None:
+        rest(0.3)
+        dialog.grab().save(str(self.output / name))
+        print(self.output / name)
+        dialog.close()
+        rest(0.1)
+
+    def photos(self, theme: str, size: tuple[int, int], more: Path) -> None:
+        """A second photo of the person beside the first."""
+        window = self.window
+        window.person_photos.open_path(more)
+        wait(lambda: len(window.document.photos) == 2)
+        wait(lambda: window.session.complete)
+        window.person_photos.buttons[1].click()
+        wait(lambda: window.session.complete)
+        window.editor.fit_face(animated=False)
+        rest(0.5)
+        self.shoot("photos", theme, size)
+        window.person_photos.buttons[0].click()
+        window.document.undo()
+        wait(lambda: window.session.complete)
 
     def result(self, theme: str, size: tuple[int, int]) -> None:
         window = self.window
@@ -185,6 +211,18 @@ class Photographer:
         self.window.editor.fit_face(animated=False)
         if self.window.viewer.view is not None:
             self.window.viewer.view.reframe()
+
+
+def second_photo(photo: Path, folder: Path) -> Path:
+    """Write another picture of the same person, for want of one: mirrored and cut closer."""
+    from PIL import Image, ImageOps
+
+    with Image.open(photo) as picture:
+        mirrored = ImageOps.mirror(picture.convert("RGB"))
+    width, height = mirrored.size
+    path = folder / f"{photo.stem}-2.png"
+    mirrored.crop((width // 12, 0, width - width // 12, height - height // 8)).save(path)
+    return path
 
 
 def write_docs(files: list[Path], folder: Path) -> None:
@@ -255,6 +293,10 @@ def main() -> int:
             for theme, size in styles:
                 shots.set_up(theme, size)
                 shots.editing(theme, size)
+            more = second_photo(photo, Path(folder))
+            for theme, size in styles:
+                shots.set_up(theme, size)
+                shots.photos(theme, size, more)
         finally:
             window.projects.prompts = False
             window.close()

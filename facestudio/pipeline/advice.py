@@ -149,6 +149,8 @@ def _picture(photo: Photo, face: DetectedFace) -> list[Advice]:
             )
         )
     chip, inside, half = _chip(photo.pixels, mesh)
+    if not ((inside & (half == 0)).any() and (inside & (half == 1)).any()):
+        return found  # a face of a few pixels: there is nothing to measure
     grey = chip @ np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
     skin = grey[inside]
     middle = float(np.median(skin))

@@ -288,10 +288,14 @@ def test_both_themes_have_the_same_colours_and_readable_text() -> None:
         return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
     for theme in (light, dark):
-        for ground in ("window", "panel", "field", "raised"):
-            for ink, least in (("text", 7.0), ("muted", 4.5)):
-                a, b = sorted(luminance(theme.colour(name)) for name in (ground, ink))
-                assert (b + 0.05) / (a + 0.05) >= least, (theme.name, ground, ink)
+        pairs = [
+            (ground, ink, least)
+            for ground in ("window", "panel", "field", "raised")
+            for ink, least in (("text", 7.0), ("muted", 4.5))
+        ]
+        for ground, ink, least in [*pairs, ("primary", "on_accent", 4.5)]:
+            a, b = sorted(luminance(theme.colour(name)) for name in (ground, ink))
+            assert (b + 0.05) / (a + 0.05) >= least, (theme.name, ground, ink)
 
 
 def test_every_icon_of_an_action_is_there_and_draws(make_window: Make) -> None:

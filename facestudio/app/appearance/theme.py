@@ -15,7 +15,13 @@ from facestudio.errors import ModelError
 from facestudio.paths import resources
 
 # Icons that the style sheet itself draws, and their colours.
-_SHEET_ICONS = {"chevron-down": "muted", "close": "muted", "float": "muted", "check": "on_accent"}
+_SHEET_ICONS = {
+    "chevron-down": "muted",
+    "chevron-up": "muted",
+    "close": "muted",
+    "float": "muted",
+    "check": "on_accent",
+}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFormLayout,
+    QHBoxLayout,
     QLabel,
     QPushButton,
     QSpinBox,
@@ -58,6 +59,7 @@ class PreferencesDialog(QDialog):
         self.database = choice([(name, name) for name in names], now.database, _tr("Head database"))
         self.autosave = QSpinBox()
         self.autosave.setAccessibleName(_tr("Keep a copy every"))
+        self.autosave.lineEdit().setTextMargins(5, 0, 0, 0)
         self.autosave.setRange(0, AUTOSAVE_SECONDS[1])
         self.autosave.setSuffix(_tr(" s"))
         self.autosave.setSpecialValueText(_tr("Never"))
@@ -85,14 +87,13 @@ class PreferencesDialog(QDialog):
         self.problem.setObjectName("warning")
         self.problem.setWordWrap(True)
         self.problem.setVisible(bool(settings.preferences_problem))
-        folder = QPushButton(_tr("Open its folder"))
+        folder = QPushButton(_tr("Open folder"))
         folder.setAutoDefault(False)
         folder.clicked.connect(
             lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(settings.preferences_file.parent)))
         )
         buttons = QDialogButtonBox.StandardButton
         self.buttons = QDialogButtonBox(buttons.Ok | buttons.Cancel | buttons.RestoreDefaults)
-        self.buttons.addButton(folder, QDialogButtonBox.ButtonRole.HelpRole)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self.buttons.button(buttons.RestoreDefaults).clicked.connect(lambda: self._show(Preferences()))
@@ -100,8 +101,15 @@ class PreferencesDialog(QDialog):
         column.setContentsMargins(18, 18, 18, 14)
         column.setSpacing(12)
         column.addLayout(form)
-        for widget in (note, self.problem, self.file, self.buttons):
-            column.addWidget(widget)
+        where = QHBoxLayout()
+        where.setSpacing(12)
+        where.addWidget(self.file, 1)
+        where.addWidget(folder)
+        column.addWidget(note)
+        column.addWidget(self.problem)
+        column.addLayout(where)
+        column.addSpacing(6)
+        column.addWidget(self.buttons)
         self.setMinimumWidth(430)
 
     def _show(self, preferences: Preferences) -> None:

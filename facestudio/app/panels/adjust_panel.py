@@ -93,6 +93,7 @@ class AdjustPanel(QWidget):
         intro = QLabel("Shape the head beyond what the photo shows. The texture moves along.")
         intro.setWordWrap(True)
         intro.setObjectName("muted")
+        intro.setContentsMargins(0, 0, 0, 6)
         column.addWidget(intro)
         rows = QGridLayout()
         rows.setHorizontalSpacing(8)

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import QElapsedTimer, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QPushButton, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from facestudio.app.document.document import Document
 from facestudio.values import ARKIT_NAMES, FloatArray, Head
@@ -106,6 +115,8 @@ class ExpressionPanel(QWidget):
         self.search.setPlaceholderText("Find a shape")
         self.search.setAccessibleName("Find a shape")
         self.search.setClearButtonEnabled(True)
+        for clear in self.search.findChildren(QToolButton):
+            clear.setAccessibleName("Clear the search")
         self.search.textChanged.connect(self._filter)
         column.addSpacing(6)
         column.addWidget(self.search)

@@ -94,6 +94,8 @@ class HeadPanel(QWidget):
         self._column.setSpacing(6)
         self._notes = QLabel()
         self._notes.setWordWrap(True)
+        self._notes.setObjectName("muted")
+        self._notes.setContentsMargins(0, 0, 0, 6)
         self._empty = QLabel("No head yet.")
         self._empty.setObjectName("muted")
         self._body = QWidget()
@@ -113,7 +115,7 @@ class HeadPanel(QWidget):
 
     def showing(self, head: Head | None, notes: tuple[str, ...]) -> Iterator[None]:
         """Do `show_head` in slices."""
-        self._notes.setText("<br>".join(escape(note) for note in notes))
+        self._notes.setText("".join(f'<p style="margin: 0 0 8px 0">{escape(note)}</p>' for note in notes))
         self._notes.setVisible(bool(notes))
         self._empty.setVisible(head is None)
         self._body.setVisible(head is not None)
