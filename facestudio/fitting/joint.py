@@ -13,11 +13,10 @@ import numpy as np
 
 from facestudio.values import FloatArray, read_only
 
-SHARED = 0.15
+SHARED = 0.35
 """r: the share of what a photo's fit misses that another photo's misses too.
 
-On drawn photos 0 and 0.15 measured alike and larger values worse (docs/shape.md); a little is kept because real photos
-are stranger to the observer than drawn ones.
+Chosen, not fitted: which value measures best differs with the observer and the photos (docs/shape.md).
 """
 
 
