@@ -11,6 +11,7 @@ _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 _BRIGHT = 1.18  # of the face's middle brightness: what is brighter shines
 _SURE = 0.3  # more than that, in the same unit, and it is nothing but shine
 _LEFT = 0.25  # exponent: how much of the shine is left
+_HUE = 0.4  # how much of the face's hue it gets: what is left of shine is nearly grey
 _WIDE = 0.006  # edge lengths of the atlas; finer structure stays
 _ENOUGH = 200
 
@@ -50,7 +51,9 @@ def shine(
     over = np.maximum(bright / (_BRIGHT * usual), np.float32(1.0))
     share = np.clip((over - 1) / np.float32(_SURE), 0, 1)
     share *= smoothed(layout, where.astype(np.float32), _WIDE, layout.main)
-    wanted = mean + share[:, None] * (middle * (_BRIGHT * over[:, None] ** np.float32(_LEFT)) - mean)
+    hue = _HUE * middle / usual + (1 - _HUE) * mean / bright[:, None]
+    level = _BRIGHT * usual * over ** np.float32(_LEFT)
+    wanted = mean + share[:, None] * (hue * level[:, None] - mean)
     factor = np.where(share > 0, (wanted @ _LUMINANCE) / bright, np.float32(1.0))
     loss = np.where(share[:, None] > 0, mean * factor[:, None] - wanted, np.float32(0.0))
     return np.asarray(factor, dtype=np.float32), np.asarray(loss, dtype=np.float32)
