@@ -21,6 +21,7 @@ from facestudio.synthesis.studio import head_atlas
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
 from facestudio.texture.atlas import chart_mask, nearest_inside, place_grid
+from facestudio.texture.regions import openings_of_atlas
 from facestudio.values import BoolArray, ByteArray, Camera, Float32Array, FloatArray, Head, Photo, Texture
 
 METHODS = ("fused", "paste")
@@ -102,12 +103,13 @@ def seam_steps(texture: Texture) -> tuple[float, float]:
     lab = to_lab(texture.pixels).astype(np.float32)
     seen = (labels == 1).astype(np.uint8)
     # Holes are no border: only what the outside of the chart reaches is.
+    openings = openings_of_atlas(load_template(), len(seen))
     around = cv2.copyMakeBorder(seen, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     cv2.floodFill(around, None, (0, 0), 2)
     solid = (around[1:-1, 1:-1] != 2).astype(np.uint8)
-    hole = (
-        cv2.dilate(((solid > 0) & (seen == 0)).astype(np.uint8), np.ones((2 * BAND + 1,) * 2, np.uint8)) > 0
-    )
+    # Nor are openings that the border runs into.
+    none = (((solid > 0) & (seen == 0)) | openings).astype(np.uint8)
+    hole = cv2.dilate(none, np.ones((2 * BAND + 1,) * 2, np.uint8)) > 0
     inner = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     outer = cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5)
     signed = np.where(solid > 0, inner - 0.5, 0.5 - outer)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facestudio.database.albedo import load_albedo
 from facestudio.database.model import HeadDatabase
-from facestudio.database.skin_axes import with_values
+from facestudio.database.skin_axes import skin_values, with_values
 from facestudio.database.store import own_texture
 from facestudio.texture.layout import texel_layout
 from facestudio.texture.look import static_maps
@@ -17,9 +17,8 @@ from facestudio.values import BoolArray, ByteArray, Float32Array, FloatArray, Si
 
 _TONE_SIZE = 64
 TYPICAL_TONE = np.array([150.0, 115.0, 98.0])
-
-
 _STUBBLE_DENSITY = 0.85
+_CALM = {"wrinkles": 0.3, "blotches": 0.5, "mottling": 0.4}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +72,16 @@ class Donor:
 def donor_skin(database: HeadDatabase, head_id: str, stubble: bool, beard: float = 0.0) -> DonorSkin:
     """Return a head's skin without marks, its scalp shaved bare or to stubble, with as much beard as the photo shows.
 
-    Hair, freckles and moles are a person's own: only the photo says which the sitter has. The texture of an imported
-    head is taken as it is.
+    Hair, freckles and moles are a person's own: only the photo says which the sitter has. Deep wrinkles and blotches
+    are too: beside smooth seen skin they look like dirt, so the borrowed skin has no more of them than most.
+    The texture of an imported head is taken as it is.
     """
+    own = database.skins[database.index(head_id)]
+    values = skin_values(own)
+    calm = {name: min(values[name], most) for name, most in _CALM.items()}
     bare = with_values(
-        database.skins[database.index(head_id)],
+        own,
+        **calm,
         beard=beard,
         moustache=0.0,
         freckles=0.0,

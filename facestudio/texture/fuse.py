@@ -42,6 +42,7 @@ from facestudio.texture.look import PhotoLook, look_at
 from facestudio.texture.masks import around_the_head, core_texels, segment
 from facestudio.texture.options import TextureOptions
 from facestudio.texture.regions import OPENINGS
+from facestudio.texture.shine import shine
 from facestudio.texture.strokes import Stroke, covered, stroke_mask
 from facestudio.values import (
     BoolArray,
@@ -175,9 +176,12 @@ def _fused(
     gain = light_gain(light, look.normals, core, options.relight)
     face = segments.skin & (look.inside_oval > 0.03) & ~look.opening
     grown = beard_amount(look, without_light, segments.skin)
-    tone = face_tone(look.colours * gain[:, None], face)
+    evened = look.colours * gain[:, None]
+    tone = face_tone(evened, face)
     donor = choose_donor(database, heads, tone, options.scalp == "stubble", _BEARD * grown)
-    layers = make_layers(look, segments, gain, donor, options.scalp, grown, check)
+    dull = None if options.relight == "keep" else shine(look, evened, segments, face)
+    factor, loss = dull or (np.ones_like(gain), None)
+    layers = make_layers(look, segments, gain * factor, donor, options.scalp, grown, loss, check)
     return layers, donor, segments.strands
 
 

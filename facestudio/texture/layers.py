@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -16,9 +17,10 @@ from facestudio.texture.layout import SMALLEST, TexelLayout, texel_layout
 from facestudio.texture.look import PhotoLook
 from facestudio.texture.masks import Segments, without_holes
 from facestudio.texture.poisson import solve_correction
-from facestudio.values import BoolArray, Float32Array
+from facestudio.values import BoolArray, Float32Array, read_only
 
 _SOFT = 0.005  # half width of the change from one source to the next, edge lengths of the atlas
+_HAIR_SOFT = 0.016  # the same among hair: a hairline is no line
 _LEVEL = 0.008  # structure finer than this is not what a correction is about
 _POOR, _GOOD = 0.2, 0.55  # cosines of the viewing angle: badly and well seen
 _STUBBLE = 0.55
@@ -82,12 +84,21 @@ def _step(low: float, high: float, values: NDArray[Any]) -> Float32Array:
     return np.asarray(t * t * (3 - 2 * t), dtype=np.float32)
 
 
+@lru_cache(maxsize=4)
+def _border_width(size: int) -> Float32Array:
+    """Return how wide the change from one source to the next is at each texel, (size, size) float32 texels."""
+    hairy = np.clip(2 * cv2.GaussianBlur(scalp_grid(size), (0, 0), _HAIR_SOFT * size), 0, 1)
+    return read_only(np.maximum(2 * size * (_SOFT + (_HAIR_SOFT - _SOFT) * hairy), 1.0), np.float32)
+
+
 def _soft(layout: TexelLayout, chosen: BoolArray, within: BoolArray) -> Float32Array:
-    """Return a selection with a soft inner border, (W, W) 0..1, nowhere where `within` is not."""
+    """Return a selection with a soft inner border, (W, W) 0..1, nowhere where `within` is not; softer among hair."""
+    size = layout.size
     grid = layout.grid(chosen.astype(np.uint8))
     away = cv2.distanceTransform(cv2.copyMakeBorder(grid, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 5)
-    soft = _step(0.0, max(2 * _SOFT * layout.size, 1.0), away[1:-1, 1:-1])
-    return soft * layout.grid(within.astype(np.float32))
+    away = _single(away[1:-1, 1:-1])
+    t = np.clip(away / _border_width(size), 0, 1)
+    return _single(t * t * (3 - 2 * t)) * layout.grid(within.astype(np.float32))
 
 
 def _level(values: Float32Array, weight: Float32Array, sigma: float) -> Float32Array:
@@ -240,6 +251,7 @@ def make_layers(
     donor: Donor,
     scalp_mode: str,
     beard: float = 0.0,
+    shine: Float32Array | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Layers:
     """Work out the layers.
@@ -256,6 +268,8 @@ def make_layers(
         photo, stubble or bald.
     beard
         How much of a beard the photo shows, 0..1; the borrowed skin has it too.
+    shine
+        (N, 3) what is taken off the photo's colours after the gain (`texture.shine`), or None.
     check
         Called between the steps: may raise to cancel.
     """
@@ -263,6 +277,8 @@ def make_layers(
     size = layout.size
     inside = work_inside(size)
     photo = layout.grid(look.colours * gain[:, None])
+    dulled = np.zeros_like(photo) if shine is None else layout.grid(shine)
+    photo = photo - dulled
     closed = layout.grid((~look.opening).astype(np.float32))
     # The borrowed skin, and the photo brought towards plain skin at its borders.
     skin_map = donor.skin(size)
@@ -277,7 +293,7 @@ def make_layers(
         np.maximum(layout.grid(segments.likeness), grown * layout.grid(segments.skin.astype(np.float32)))
     )
     lift = _single(_lift(look, segments, photo, skin_map, likeness) * (1 - grown)[..., None])
-    photo = photo + lift
+    photo, lift = photo + lift, lift - dulled
     # Seen skin. Where the other side shows the place much better, what is seen at a grazing angle gives way to it.
     quality = layout.grid(_step(_POOR, _GOOD, look.projection.facing))
     whole = _soft(layout, segments.skin, layout.main)

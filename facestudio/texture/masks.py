@@ -27,6 +27,7 @@ _PALETTE_STEP = 8.0  # of L*, a* and b*
 _EAR_MM = 5.0  # forward of this lies the face, behind it the ears
 _HAIR_FACING = 0.22
 _TEMPLE_MM = 15.0  # height of the eyes' corners: below is no scalp
+_SLANT_MM, _SLANT = 50.0, 1.6  # from so far sideways that height rises, by so much
 _SIDEBURN_MM = -5.0  # above this the hairline is read off the photo
 _FRINGE_MM = 14.0  # how far a fringe may hang below the brows' upper edge
 _COVERED, _THINNEST = 24.0, 0.5  # so far from the skin in L*a*b* is hair that hides it
@@ -273,7 +274,9 @@ def _hair(look: PhotoLook, within: BoolArray, skin: BoolArray, brow: float, scal
     near = cv2.dilate(layout.grid(scalp), _disc(round(0.02 * size)))[layout.rows, layout.columns] > 0.3
     # A fringe may hang over the brows.
     place = near | above | ((look.inside_oval > 0.012) & (look.rest[:, 1] > brow - _FRINGE_MM))
-    place &= look.rest[:, 1] > _TEMPLE_MM
+    # Lower down where the head turns away, hair hangs over the cheeks: its end is slanted, a level one would be a slit.
+    end = _TEMPLE_MM + _SLANT * np.maximum(np.abs(look.rest[:, 0]) - _SLANT_MM, 0)
+    place &= look.rest[:, 1] > end
     chosen = within & place & (look.projection.facing > _HAIR_FACING)
     # Together with the skin, so that no rim is taken off between the two.
     both = cleaned(layout, chosen | skin, 0.008, 0.006, one=True)

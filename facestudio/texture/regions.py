@@ -5,7 +5,7 @@ import numpy as np
 
 from facestudio.template.model import Template
 from facestudio.texture.layout import TexelLayout
-from facestudio.values import BoolArray, Float32Array, FloatArray
+from facestudio.values import BoolArray, Float32Array, FloatArray, IntArray
 
 # MediaPipe's face oval, clockwise from the top of the forehead.
 FACE_OVAL = (
@@ -20,18 +20,31 @@ OPENINGS = (
 )  # fmt: skip
 
 
-def oval_distance(template: Template, layout: TexelLayout) -> Float32Array:
-    """Return each texel's signed distance to the face oval in the atlas, (N,) in UV units; positive inside."""
-    size = layout.size
-    points = template.mesh478.vertex_ids[list(FACE_OVAL)]
-    weights = template.mesh478.weights[list(FACE_OVAL)]
+def _polygon(template: Template, outline: tuple[int, ...], size: int) -> IntArray:
+    """Return the texels that points of mesh478 lie at in an atlas, (P, 2) int32."""
+    points = template.mesh478.vertex_ids[list(outline)]
+    weights = template.mesh478.weights[list(outline)]
     uv_of = np.zeros((len(template.vertices), 2))
     skin = template.quad_material == template.materials.index("skin")
     uv_of[template.quads[skin]] = template.uvs[template.quad_uvs[skin]]
     uv = np.einsum("nk,nkc->nc", weights, uv_of[points])
     polygon = np.column_stack([uv[:, 0] * size, (1 - uv[:, 1]) * size])
+    return np.rint(polygon).astype(np.int32)
+
+
+def openings_of_atlas(template: Template, size: int) -> BoolArray:
+    """Return where an atlas holds what lies within the outlines of eyes and mouth, (size, size) bool."""
     mask = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(mask, [np.rint(polygon).astype(np.int32)], 1)
+    for outline in OPENINGS:
+        cv2.fillPoly(mask, [_polygon(template, outline, size)], 1)
+    return mask > 0
+
+
+def oval_distance(template: Template, layout: TexelLayout) -> Float32Array:
+    """Return each texel's signed distance to the face oval in the atlas, (N,) in UV units; positive inside."""
+    size = layout.size
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(mask, [_polygon(template, FACE_OVAL, size)], 1)
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5) - cv2.distanceTransform(1 - mask, cv2.DIST_L2, 5)
     return (distance[layout.rows, layout.columns] / size).astype(np.float32)
 

@@ -284,3 +284,26 @@ def test_no_bald_spots_within_the_photos_hair(checkout):
     face, hair = np.median(tint[layout.main & (places[:, 2] > 90)]), np.median(tint[crown])
     assert hair < 0.5 * face
     assert (tint[crown] > 0.88 * face).mean() < 0.05
+
+
+def test_hard_shine_is_taken_off_unless_the_light_is_kept(heads):
+    """A white spot on the forehead loses most of what it is brighter by; the cheeks stay as they are."""
+
+    def flash(pixels, mesh):
+        spot = np.zeros(pixels.shape[:2], np.float32)
+        cv2.circle(spot, tuple(np.rint(mesh[151]).astype(int).tolist()), 30, 1.0, -1)
+        share = 0.8 * cv2.GaussianBlur(spot, (0, 0), 6)[..., None]
+        return (dark(pixels, mesh) * (1 - share) + 255 * share).astype(np.uint8)
+
+    def dark(pixels, mesh):
+        return pixels // 2
+
+    def change(relight):
+        lit, plain = (_made(_sitting(paint=paint), heads, relight=relight).pixels for paint in (flash, dark))
+        return lit.astype(np.float64).mean(axis=2) - plain.mean(axis=2)
+
+    kept, dulled = change("keep"), change("even")
+    spot = kept > 25
+    assert spot.sum() > 50
+    assert dulled[spot].mean() < 0.6 * kept[spot].mean()
+    assert np.abs(dulled[~spot]).mean() < 1.5
