@@ -18,7 +18,8 @@ from facestudio.fitting.pose import initial_pose
 from facestudio.geometry.camera import project
 from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
-from facestudio.pipeline.shape import Located, ShapeProblem, photo_camera, retrieval_method
+from facestudio.pipeline.lens import photo_camera
+from facestudio.pipeline.shape import Located, ShapeProblem, retrieval_method
 from facestudio.template.model import JAW_POINTS, load_template
 from facestudio.training.asm.annotated import read_annotated_folder
 from facestudio.values import FloatArray

@@ -14,7 +14,7 @@ _IN_PICTURE = 2 / 3
 # What measured errors are to predicted ones, by the distance from the nose's tip, mm: a covariance does not know all
 # that the points have in common, and laying the face on the true one leaves the back of the head to swing.
 _REACH = (85.0, 135.0)
-_TIMES = (1.15, 2.2)
+_TIMES = (0.65, 1.25)
 _NOSE_TIP = 30
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from facestudio.geometry.camera import head_angles
-from facestudio.pipeline.shape import DIAGONAL_35MM
+from facestudio.pipeline.lens import DIAGONAL_35MM
 from facestudio.texture.regions import FACE_OVAL
 from facestudio.values import (
     Advice,

@@ -39,6 +39,7 @@ from facestudio.fitting.uncertainty import (
     vertex_uncertainty,
 )
 from facestudio.geometry.camera import back_project, to_camera_space
+from facestudio.pipeline.lens import FOCAL_SIGMA, photo_camera
 from facestudio.retrieval.gallery import face_gallery
 from facestudio.retrieval.look_alikes import METHOD as PAPER_CNN
 from facestudio.retrieval.look_alikes import look_alikes
@@ -53,21 +54,11 @@ from facestudio.values import (
     DetectedFace,
     Float32Array,
     FloatArray,
-    FocalSource,
     Landmarks,
     Photo,
     SimilarHead,
     read_only,
 )
-
-DIAGONAL_35MM = 43.27
-"""Of a 35 mm picture, mm."""
-
-DEFAULT_FOCAL_35MM = 50.0
-"""The most probable focal length of a photo without EXIF, 35 mm equivalent."""
-
-FOCAL_SIGMA = 0.35
-"""How far the lens of such a photo may be from it: standard deviation of the logarithm. The fit seeks it."""
 
 PRIOR_VARIANCE = 1.3
 """The database's spread is taken this much wider: real heads vary more than the heads drawn."""
@@ -133,19 +124,6 @@ class Shape:
         )
 
 
-def photo_camera(photo: Photo, focal_px: float | None) -> Camera:
-    """Return the photo's camera without pose: focal length given, from EXIF, or the one to start from."""
-    width, height = photo.size
-    source: FocalSource = "given"
-    focal = focal_px
-    if focal is None:
-        focal, source = photo.focal_px, "exif"
-    if focal is None:
-        focal, source = float(np.hypot(width, height)) / DIAGONAL_35MM * DEFAULT_FOCAL_35MM, "estimated"
-    centre = (width - 1) / 2, (height - 1) / 2
-    return Camera(focal, focal, *centre, np.eye(3), np.zeros(3), (width, height), source)
-
-
 def _observed(photo: Photo, face: DetectedFace, database: HeadDatabase) -> Observation:
     """Return what the shape observer sees of a face, in a database's coefficients."""
     seen = load_observer().observe(photo.pixels, face.mesh.points)
@@ -197,11 +175,12 @@ class ShapeProblem:
         if self._observed is None:
             return replace(prior, identity=centre)
         own = replace(prior, identity=centre, precision=self._spread)
-        return with_observation(own, self._observed, OBSERVER_LEAD)
+        # Points of a noise that the caller knows are news to the observer.
+        return with_observation(own, self._observed, OBSERVER_LEAD if self._noise is None else 1.0)
 
     def _honest(self, fit: Fit) -> Fit:
         """Return a fit that is as sure of identity as the observation is: the fit held it firmer than that."""
-        if self._observed is None or self._observed.trust == 0:
+        if self._observed is None or self._observed.trust == 0 or self._noise is not None:
             return fit
         own = with_observation(replace(self._prior, precision=self._spread), self._observed)
         return replace(fit, identity_covariance=np.linalg.inv(own.precision))
