@@ -195,6 +195,8 @@ def test_cancelled_in_the_middle_it_leaves_nothing_behind(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background may have had the signal ignored, which is inherited.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     assert process.stderr is not None
     first = process.stderr.readline()  # the work has begun
