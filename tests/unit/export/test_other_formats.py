@@ -102,7 +102,7 @@ def test_report_keeps_its_contract(report, head):
         "version", "units", "landmarks_2d", "landmarks_3d", "landmarks_3d_posed", "landmark_vertices",
         "camera",
         "expression", "similar_heads", "landmark_method", "retrieval_method", "shape_method", "database",
-        "coverage", "poisson", "timings_ms",
+        "coverage", "poisson", "timings_ms", "advice",
     }  # fmt: skip
     assert report["units"] == "cm"
     assert list(report["expression"]) == list(load_template().expression_names)
