@@ -131,16 +131,22 @@ def region_of_points(points: FloatArray) -> Region:
     return Region(float(centre[0]), float(centre[1]), _MARGIN * float((high - low).max()), angle)
 
 
-def _mesh(pixels: ByteArray, region: Region) -> tuple[FloatArray, FloatArray, float]:
-    """Run the landmarker on a region; points (478, 2) and z (478,) in image pixels, presence 0..1."""
-    matrix = region.crop_to_image()
+def cut_region(pixels: ByteArray, region: Region) -> ByteArray:
+    """Return a region of a photo (H, W, 3) uint8 as the landmarker takes it, (256, 256, 3) uint8."""
     crop = cv2.warpAffine(
         pixels,
-        matrix,
+        region.crop_to_image(),
         (_SIZE, _SIZE),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    return np.asarray(crop, dtype=np.uint8)
+
+
+def _mesh(pixels: ByteArray, region: Region) -> tuple[FloatArray, FloatArray, float]:
+    """Run the landmarker on a region; points (478, 2) and z (478,) in image pixels, presence 0..1."""
+    matrix = region.crop_to_image()
+    crop = cut_region(pixels, region)
     output = open_shipped("face_landmarks").run(
         {"image": crop[None].astype(np.float32) / np.float32(255)}, ("landmarks", "presence")
     )

@@ -8,7 +8,7 @@ place of the face.
 import cv2
 import numpy as np
 
-from facestudio.landmarks.mesh478 import Region, region_of_points
+from facestudio.landmarks.mesh478 import Region, cut_region, region_of_points
 from facestudio.landmarks.sessions import open_shipped
 from facestudio.values import ByteArray, Float32Array, FloatArray, IntArray
 
@@ -71,21 +71,15 @@ def mesh_features(
     """
     region = region_of_points(mesh)
     matrix = region.crop_to_image()
-    crop = cv2.warpAffine(
-        pixels,
-        matrix,
-        (_SIZE, _SIZE),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    crop = cut_region(pixels, region)
     own = (mesh - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
     # The mirror image is cut by its own points, as it would be if it were the photo.
     other = own[mirror] * [-1.0, 1.0] + [_SIZE - 1.0, 0.0]
     found = [
         np.concatenate([_sampled(layer, places[chosen]) for layer in _layers(picture)], axis=1)
         for picture, places in (
-            (np.asarray(crop, dtype=np.uint8), own),
-            (np.ascontiguousarray(crop[:, ::-1], dtype=np.uint8), other),
+            (crop, own),
+            (np.ascontiguousarray(crop[:, ::-1]), other),
         )
     ]
     return np.stack(found), region
