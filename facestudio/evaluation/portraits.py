@@ -19,7 +19,8 @@ from facestudio.geometry.camera import project
 from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.pipeline.lens import photo_camera
-from facestudio.pipeline.shape import Located, ShapeProblem, retrieval_method
+from facestudio.pipeline.retrieval import retrieval_method
+from facestudio.pipeline.shape import Located, ShapeProblem
 from facestudio.template.model import JAW_POINTS, load_template
 from facestudio.training.asm.annotated import read_annotated_folder
 from facestudio.values import FloatArray
@@ -87,7 +88,9 @@ def evaluate_portraits(
         found: dict[str, FloatArray] = {}
         try:
             for method in METHODS:
-                fit, heads = problem.retrieve(landmarks, frozenset(), lambda: None, retrieval_method(method))
+                fit, heads = problem.retrieve(
+                    landmarks, frozenset(), lambda: None, retrieval_method(method, database)
+                )
                 head = problem.solve(landmarks, fit, heads, method, lambda: None).vertices
                 points = template.ibug68.points(head)
                 camera = initial_pose(points, annotated.points, photo_camera(photo, None))

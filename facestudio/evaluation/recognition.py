@@ -8,15 +8,21 @@ from typing import Any
 
 import cv2
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from facestudio.database.model import HeadDatabase
 from facestudio.database.projections import EYES_AT, MOUTH_AT
 from facestudio.errors import UnreadableInputError
 from facestudio.evaluation.recognition_rivals import RIVALS, Rival, TrainedRival
+from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.landmarks.schemes import to_ibug68
+from facestudio.pipeline.retrieval import likeness
+from facestudio.pipeline.shape import Located, ShapeProblem
 from facestudio.retrieval.aligned_face import align_face
 from facestudio.retrieval.encoder import Encoder
+from facestudio.retrieval.score import head_scores
+from facestudio.template.model import load_template
 from facestudio.training.retrieval.pictures import LabelledFaces
 from facestudio.values import ByteArray, Float32Array, IntArray, Photo
 
@@ -134,6 +140,35 @@ def evaluate_classifier(encoder: Encoder, data: str, test: LabelledFaces, method
     return _result(data, method, found, rows[test.labels], _median_ms(one, len(test.faces)), len(test.people))
 
 
+def evaluate_default(database: HeadDatabase, data: str, test: LabelledFaces) -> RecognitionResult:
+    """Recognise as `facestudio reconstruct` finds similar heads: the highest score of shape and looks.
+
+    The photos are located and fitted as any photo is; a face that is not found counts as not recognised. The time is
+    that of observing shape and looks.
+    """
+    template = load_template()
+    times: list[float] = []
+
+    def scored(pixels: ByteArray) -> int:
+        photo = Photo(pixels, "picture")
+        faces = locate_faces(photo, max_faces=1)
+        if not faces:
+            return -1
+        landmarks = locate_landmarks(photo, faces[0].mesh)
+        start = time.perf_counter()
+        problem = ShapeProblem(photo, Located(faces[0], landmarks, landmarks), database, template, None)
+        looks = likeness([(photo, landmarks)], database)
+        times.append(time.perf_counter() - start)
+        fit = problem.first_fit(lambda: None)
+        assert looks is not None
+        return int(np.argmax(head_scores(database, fit.identity, fit.identity_covariance, looks)))
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        found = np.array([scored(pixels) for pixels in test.photos], dtype=np.int32)
+    ms = 1e3 * float(np.median(times)) if times else float("nan")
+    return _result(data, "default", found, test.labels, ms, len(test.people))
+
+
 def evaluate_recognition(
     database: HeadDatabase,
     train: LabelledFaces,
@@ -175,6 +210,8 @@ def evaluate_recognition(
         add(evaluate_rival(rival, drawn, train, test, seed))
     if set(encoder.people) >= set(test.people):
         add(evaluate_classifier(encoder, drawn, test, "paper-cnn"))
+    if test.photos:
+        add(evaluate_default(database, drawn, test))
     rows = np.arange(len(database), dtype=np.int32)
     add(evaluate_encoder(encoder, drawn, gallery, rows, test, "paper-cnn, nearest projection"))
     if orl is not None:

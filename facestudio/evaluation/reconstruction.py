@@ -20,7 +20,8 @@ from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.landmarks.schemes import to_ibug68
 from facestudio.photo import load_photo
-from facestudio.pipeline.shape import Located, ShapeProblem, retrieval_method
+from facestudio.pipeline.retrieval import retrieval_method
+from facestudio.pipeline.shape import Located, ShapeProblem
 from facestudio.synthesis.studio import studio_photo
 from facestudio.synthesis.truth import Truth, read_truth
 from facestudio.template.model import Template, load_template
@@ -145,7 +146,7 @@ def _errors_on_one_thread(case: _Case, database: HeadDatabase, template: Templat
     landmarks = locate_landmarks(case.photo, case.face.mesh)
     own = problem(case.face, landmarks, exact=False)
     for method in ("paper", "map", "default"):
-        fit, heads = own.retrieve(landmarks, frozenset(), lambda: None, retrieval_method(method))
+        fit, heads = own.retrieve(landmarks, frozenset(), lambda: None, retrieval_method(method, database))
         for similar in (heads, ()) if method in _SHOWN else (heads,):
             name = method if similar else method + WITHOUT_RETRIEVAL
             shape = own.solve(landmarks, fit, similar, method, lambda: None)

@@ -25,7 +25,8 @@ from facestudio.pipeline.request import (
     Request,
     Stage,
 )
-from facestudio.pipeline.shape import Located, Shape, ShapeProblem, retrieval_method
+from facestudio.pipeline.retrieval import retrieval_method
+from facestudio.pipeline.shape import Located, Shape, ShapeProblem
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
 from facestudio.template.sliders import adjusted
@@ -131,12 +132,11 @@ class Runner:
         live = not request.texture_size
         # While a landmark is dragged the similar heads stay those of the points as located.
         sought = (located.located if live else None) or located.landmarks
+        how = retrieval_method(request.method, database)
         fit, heads = stage(
             Stage.RETRIEVAL,
-            (base, _Identity(sought), request.excluded_heads, retrieval_method(request.method)),
-            lambda: problem.retrieve(
-                sought, request.excluded_heads, token.check, retrieval_method(request.method)
-            ),
+            (base, _Identity(sought), request.excluded_heads, how),
+            lambda: problem.retrieve(sought, request.excluded_heads, token.check, how),
         )
         heads = with_chosen_weights(heads, request.head_weights, database)
         shape = stage(
@@ -144,7 +144,7 @@ class Runner:
             (base, given, request.excluded_heads, request.head_weights, request.method, live),
             lambda: problem.solve(located.landmarks, fit, heads, request.method, token.check, live),
         )
-        head = _head(request, located, shape, heads)
+        head = _head(request, located, shape, heads, database)
         if request.texture_size:
             texture = stage(
                 Stage.TEXTURE,
@@ -209,7 +209,7 @@ class Runner:
         heads = stage(
             Stage.RETRIEVAL,
             kept[0] if still and kept is not None else (base, points),
-            lambda: together.similar(sights, request.excluded_heads, token),
+            lambda: together.similar(sights, database, request.excluded_heads, token),
         )
         heads = with_chosen_weights(heads, request.head_weights, database)
         shapes = stage(
@@ -219,7 +219,8 @@ class Runner:
         )
         shape, one = shapes[request.shown], all_of[request.shown]
         head = replace(
-            _head(one.request, one.located, shape, heads), photos=together.photo_fits(all_of, shapes)
+            _head(one.request, one.located, shape, heads, database),
+            photos=together.photo_fits(all_of, shapes),
         )
         if request.texture_size:
             posed = tuple(shape.posed() for shape in shapes)
@@ -344,7 +345,13 @@ def _chosen_face(request: Request, faces: tuple[DetectedFace, ...]) -> DetectedF
     return faces[request.face - 1] if faces else None
 
 
-def _head(request: Request, located: Located, shape: Shape, heads: tuple[SimilarHead, ...]) -> Head:
+def _head(
+    request: Request,
+    located: Located,
+    shape: Shape,
+    heads: tuple[SimilarHead, ...],
+    database: HeadDatabase,
+) -> Head:
     template = load_template()
     deltas, posed = shape.expression_deltas, shape.posed()
     landmarks: Landmarks = located.landmarks
@@ -360,7 +367,7 @@ def _head(request: Request, located: Located, shape: Shape, heads: tuple[Similar
         landmark_vertices=template.ibug68.nearest_vertices(),
         similar_heads=heads,
         landmark_method=landmarks.method,
-        retrieval_method=retrieval_method(request.method),
+        retrieval_method=retrieval_method(request.method, database),
         shape_method=shape.method,
         database=request.database,
         uncertainty_mm=shape.uncertainty_mm,

@@ -13,8 +13,7 @@ from facestudio.fitting.solver import fit_map
 from facestudio.fitting.uncertainty import after_pinning, calibrated, vertex_uncertainty
 from facestudio.geometry.camera import back_project, camera_position, to_camera_space
 from facestudio.pipeline.shape import SHRINKAGE, Shape, ShapeProblem
-from facestudio.retrieval.gallery import face_gallery
-from facestudio.retrieval.similar_heads import similar_heads, weighted_coefficients
+from facestudio.retrieval.similar_heads import weighted_coefficients
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.seating import seat_eyeballs
 from facestudio.values import BoolArray, Float32Array, FloatArray, Landmarks, SimilarHead
@@ -72,13 +71,6 @@ class PersonPhoto(ShapeProblem):
             iterations=_STEPS,
             steady=True,
             check=check,
-        )
-
-    def similar(self, fit: Fit, excluded: frozenset[str]) -> tuple[SimilarHead, ...]:
-        """Return the heads that come nearest to a fitted face."""
-        face = self._mesh_model.points(fit.identity, local=fit.local)
-        return similar_heads(
-            self._database, face_gallery(self._database, self._template), face, excluded=excluded
         )
 
     def centre_of(self, heads: tuple[SimilarHead, ...]) -> FloatArray:

@@ -40,11 +40,11 @@ from facestudio.fitting.uncertainty import (
 )
 from facestudio.geometry.camera import back_project, to_camera_space
 from facestudio.pipeline.lens import FOCAL_SIGMA, photo_camera
-from facestudio.retrieval.gallery import face_gallery
+from facestudio.pipeline.retrieval import heads_like, likeness
 from facestudio.retrieval.look_alikes import METHOD as PAPER_CNN
 from facestudio.retrieval.look_alikes import look_alikes
 from facestudio.retrieval.similar_heads import METHOD as FACE_SHAPE
-from facestudio.retrieval.similar_heads import similar_heads, weighted_coefficients
+from facestudio.retrieval.similar_heads import weighted_coefficients
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import Template
 from facestudio.template.seating import seat_eyeballs
@@ -86,11 +86,6 @@ _IRISES = [468, 473]  # their centres in mesh478
 # Both start at a converged fit, from which a correction or a nearer prior is a short way; they are what a drag costs.
 _CORRECTION_STEPS, _FINAL_STEPS = 2, 4
 _FULL_STEPS = 12
-
-
-def retrieval_method(method: str) -> str:
-    """Return how a method of reconstruction finds its similar heads: the paper's by the paper's network."""
-    return PAPER_CNN if method == "paper" else FACE_SHAPE
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,18 +241,33 @@ class ShapeProblem:
         landmarks: Landmarks,
         excluded: frozenset[str],
         check: Callable[[], None],
-        method: str = FACE_SHAPE,
+        method: str = "",
     ) -> tuple[Fit, tuple[SimilarHead, ...]]:
-        """Fit to the landmarks and find the database heads that come nearest to the face, or look most like it."""
+        """Fit to the landmarks and find the heads that are like the face.
+
+        `method` is of `facestudio.pipeline.retrieval.retrieval_method`; by default shape, and looks where the database
+        has embeddings.
+        """
         fit = self.first_fit(check)
         if landmarks is not (self._located.located or self._located.landmarks):
             model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
             fit = self._honest(_improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check))
         if method == PAPER_CNN:
             return fit, look_alikes(self._database, self._photo.pixels, landmarks.points, excluded=excluded)
+        looks = None if method == FACE_SHAPE else likeness([(self._photo, landmarks)], self._database)
+        return fit, self.similar(fit, looks, excluded)
+
+    def similar(
+        self, fit: Fit, looks: Float32Array | None, excluded: frozenset[str]
+    ) -> tuple[SimilarHead, ...]:
+        """Return the heads that are like a fitted face, and look like it if `looks` says how much each does."""
         face = self._mesh_model.points(fit.identity, local=fit.local)
-        gallery = face_gallery(self._database, self._template)
-        return fit, similar_heads(self._database, gallery, face, excluded=excluded)
+        return heads_like(fit, face, looks, excluded, self._database, self._template)
+
+    @property
+    def photo(self) -> Photo:
+        """The photo."""
+        return self._photo
 
     @cached_property
     def _database_points(self) -> FloatArray:

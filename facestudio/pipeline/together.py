@@ -11,6 +11,7 @@ from facestudio.errors import FacestudioError, NoFaceError
 from facestudio.fitting.evidence import pixels_per_mm
 from facestudio.fitting.fit_values import Fit
 from facestudio.pipeline.request import CancelToken, Request, Stage
+from facestudio.pipeline.retrieval import likeness
 from facestudio.pipeline.same_person import PersonPhoto, Sight, joint_fits, joint_shapes
 from facestudio.pipeline.shape import Located, Shape
 from facestudio.template.model import load_template
@@ -118,11 +119,12 @@ def solved(
 
 
 def similar(
-    sights: tuple[Sight, ...], excluded: frozenset[str], token: CancelToken
+    sights: tuple[Sight, ...], database: HeadDatabase, excluded: frozenset[str], token: CancelToken
 ) -> tuple[SimilarHead, ...]:
-    """Return the database heads that come nearest to the face that all photos tell together."""
+    """Return the database heads that are like the face that all photos tell together."""
     fits: tuple[Fit, ...] = joint_fits(sights, token.check)
-    return sights[0].problem.similar(fits[0], excluded)
+    looks = likeness([(one.problem.photo, one.landmarks) for one in sights], database)
+    return sights[0].problem.similar(fits[0], looks, excluded)
 
 
 def photo_fits(each: tuple[Each, ...], shapes: tuple[Shape, ...]) -> tuple[PhotoFit, ...]:

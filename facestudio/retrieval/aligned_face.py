@@ -35,10 +35,17 @@ def align_face(pixels: ByteArray, landmarks: FloatArray, size: int = INPUT_SIZE)
     turn = np.array([[cos, -sin], [sin, cos]])
     at = np.array([EYES_AT[0] * size - 0.5, EYES_AT[1] * size - 0.5])
     matrix = np.column_stack([turn, at - turn @ eyes])
-    source = pixels
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - matrix[:, 2]
+    corners = corners @ np.linalg.inv(turn).T
+    margin = 2 + 2 / scale  # what the blur reaches
+    height, width = pixels.shape[:2]
+    x0, y0 = np.clip(np.floor(corners.min(axis=0) - margin), 0, [width - 1, height - 1]).astype(int).tolist()
+    x1, y1 = np.clip(np.ceil(corners.max(axis=0) + margin), 1, [width, height]).astype(int).tolist()
+    source = pixels[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+    matrix[:, 2] += turn @ [x0, y0]
     if scale < 1:
         # What is finer than the result must not flicker in it.
-        source = cv2.GaussianBlur(pixels, (0, 0), 0.4 / scale)
+        source = cv2.GaussianBlur(source, (0, 0), 0.4 / scale)
     return np.asarray(
         cv2.warpAffine(source, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=_REPLICATE),
         dtype=np.uint8,

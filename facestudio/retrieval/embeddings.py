@@ -25,6 +25,12 @@ def embeddings_file(folder: Path, encoder: str = ENCODER) -> Path:
     return folder / f"embeddings-{encoder}.npz"
 
 
+def has_embeddings(name: str) -> bool:
+    """Whether a database of this name has embeddings (which may turn out to be of other heads, or damaged)."""
+    folder = database_folders().get(name)
+    return folder is not None and embeddings_file(folder).is_file()
+
+
 def embed_projections(projections: ByteArray, encoder: Encoder) -> Float32Array:
     """Return the embeddings (N, D) float32 of frontal projections (N, s, s, 3) uint8 RGB of any size."""
     faces = [

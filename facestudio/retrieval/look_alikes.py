@@ -8,10 +8,32 @@ from facestudio.retrieval.aligned_face import align_face
 from facestudio.retrieval.embeddings import load_embeddings
 from facestudio.retrieval.encoder import ENCODER, load_encoder
 from facestudio.retrieval.similar_heads import COUNT
-from facestudio.values import ByteArray, FloatArray, SimilarHead
+from facestudio.values import ByteArray, Float32Array, FloatArray, SimilarHead
 
 METHOD = ENCODER
 _SHARPNESS = 10.0  # of weights, by likeness
+
+
+def likeness_of(database: HeadDatabase, pixels: ByteArray, landmarks: FloatArray) -> Float32Array:
+    """Return how much each head looks like a face: cosines of the embeddings, (N,).
+
+    Parameters
+    ----------
+    database
+        The heads, or some of those of the database of that name.
+    pixels, landmarks
+        (H, W, 3) uint8 RGB, and ibug68 in it, (68, 2) px.
+
+    Raises
+    ------
+    ModelError
+        If the encoder or the database's embeddings are missing or damaged.
+    """
+    whole = load_database(database.name)
+    known = load_embeddings(database.name)
+    if database.ids != whole.ids:
+        known = known[[whole.index(name) for name in database.ids]]
+    return known @ load_encoder().embed(align_face(pixels, landmarks)[None])[0]
 
 
 def look_alikes(
@@ -46,12 +68,11 @@ def look_alikes(
     UsageError
         If every head is excluded.
     """
-    whole = load_database(database.name)
-    free = [name for name in database.ids if name not in excluded]
-    if not free:
+    rows = [row for row, name in enumerate(database.ids) if name not in excluded]
+    if not rows:
         raise UsageError("Every head of the database is excluded")
-    known = load_embeddings(database.name)[[whole.index(name) for name in free]]
-    likeness = known @ load_encoder().embed(align_face(pixels, landmarks)[None])[0]
+    free = [database.ids[row] for row in rows]
+    likeness = likeness_of(database, pixels, landmarks)[rows]
     order = np.argsort(-likeness, kind="stable")[:count].tolist()
     weights = np.exp(_SHARPNESS * (likeness[order] - likeness[order[0]]).astype(np.float64))
     weights /= weights.sum()

@@ -11,7 +11,7 @@ from facestudio.values import FloatArray, SimilarHead
 METHOD = "face-shape"
 COUNT = 10
 _POOL_SHARE = (
-    0.2  # of the database: heads farther away than these are not similar, whatever they would balance
+    0.2  # of the database: heads with a lower score than these are not similar, whatever they would balance
 )
 _SCALE_MM = 3.0  # distance at which similarity has fallen to exp(-1/2)
 _EVENNESS = 0.3  # how much weights are drawn to equality, beside how near the weighted mean comes
@@ -24,12 +24,14 @@ def similar_heads(
     face: FloatArray,
     count: int = COUNT,
     excluded: frozenset[str] = frozenset(),
+    scores: FloatArray | None = None,
 ) -> tuple[SimilarHead, ...]:
     """Return the heads whose mean comes nearest to a face, heaviest first.
 
     Heads that are each near to a face are near to the average, and so is their mean. Therefore the heads are chosen
-    together, one after the other from the nearest fifth of the database: always the one that brings the mean of those
-    chosen nearest (docs/retrieval.md has what that gains). Weights make the weighted mean come nearer still.
+    together, one after the other from the fifth of the database with the highest scores: always the one that brings the
+    mean of those chosen nearest (docs/retrieval.md has what that gains). Weights make the weighted mean come nearer
+    still.
 
     Parameters
     ----------
@@ -41,6 +43,8 @@ def similar_heads(
         How many at most.
     excluded
         Ids that may not be used.
+    scores
+        (N,) of all heads (`facestudio.retrieval.score.head_scores`); without them the nearest score highest.
 
     Returns
     -------
@@ -59,7 +63,8 @@ def similar_heads(
     off = (gallery.faces[free] - target).reshape(len(free), -1)
     distance = np.sqrt((off**2).sum(axis=1) / len(target))
     count = min(count, len(free))
-    pool = np.argsort(distance, kind="stable")[: max(count, round(_POOL_SHARE * len(free)))]
+    rank = distance if scores is None else -scores[free]
+    pool = np.argsort(rank, kind="stable")[: max(count, round(_POOL_SHARE * len(free)))]
     rows = pool[_chosen_together(off[pool], count)]
     weights = _weights(off[rows])
     heads = [

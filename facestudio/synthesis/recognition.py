@@ -21,7 +21,7 @@ from facestudio.render.offscreen import OffscreenRenderer
 from facestudio.render.scene import mesh_of_head
 from facestudio.retrieval.aligned_face import align_face
 from facestudio.template.expressions import expression_deltas_for
-from facestudio.template.model import Template, load_template
+from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
 from facestudio.values import ARKIT_NAMES, ByteArray, Camera, FloatArray, Photo
 
@@ -64,9 +64,18 @@ _CALM = 0.3  # share of pictures without expression
 _STRONGEST = 0.7
 
 
+@dataclass(frozen=True, eq=False)
+class RecognitionFace:
+    """A picture of a head: its `row`, the `photo` (S, S, 3) and the `face` cut out of it (224, 224, 3), uint8 RGB."""
+
+    row: int
+    photo: ByteArray
+    face: ByteArray
+
+
 def recognition_faces(
     database: HeadDatabase, rows: list[int], count: int, part: Part, seed: int
-) -> Iterator[tuple[int, ByteArray]]:
+) -> Iterator[RecognitionFace]:
     """Draw heads and cut their faces out as is done with any photo: located, aligned.
 
     Parameters
@@ -84,8 +93,8 @@ def recognition_faces(
 
     Yields
     ------
-    tuple
-        The head's row, and (224, 224, 3) uint8 RGB.
+    RecognitionFace
+        Head by head.
     """
     template, albedo, surface = load_template(), load_albedo(), topology(_LEVEL)
     with OffscreenRenderer() as renderer:
@@ -100,12 +109,13 @@ def recognition_faces(
                 camera = _camera(rng, CONDITIONS[part])
                 # The lens softens the picture afterwards anyway.
                 style = Style(lighting=_light(rng, CONDITIONS[part]), supersample=1)
-                face = _located(_photographed(renderer.picture(camera, style, _backdrop(rng)), rng), template)
+                photo = _photographed(renderer.picture(camera, style, _backdrop(rng)), rng)
+                face = _located(photo)
                 if face is not None:
-                    yield row, face
+                    yield RecognitionFace(row, photo, face)
 
 
-def _located(pixels: ByteArray, template: Template) -> ByteArray | None:
+def _located(pixels: ByteArray) -> ByteArray | None:
     faces = locate_faces(Photo(pixels, "drawn"), max_faces=1)
     return align_face(pixels, to_ibug68(faces[0].mesh).points) if faces else None
 

@@ -19,12 +19,31 @@ def add_parser(commands: Any) -> None:
         description="Leave database heads out one by one, draw a photo of each, reconstruct it, and measure "
         "the distance from the true face to the result, for each method and for the mean head. With --photos, the "
         "same on synthetic photos, in groups of what they show; the lens is not told. With --portraits, on real photos "
-        "with points set by hand: how much of the points' places each method's heads leave unexplained.",
+        "with points set by hand: how much of the points' places each method's heads leave unexplained. With --scans, "
+        "on photos of scanned people. With --distances, on the same people drawn from near and far.",
     )
-    one.add_argument(
+    data = one.add_mutually_exclusive_group()
+    data.add_argument(
         "--photos", type=Path, metavar="DIR", help="made by facestudio synthesize (best with --held-out)"
     )
-    one.add_argument("--portraits", type=Path, metavar="DIR", help="real photos with points set by hand")
+    data.add_argument("--portraits", type=Path, metavar="DIR", help="real photos with points set by hand")
+    data.add_argument(
+        "--scans",
+        type=Path,
+        metavar="DIR",
+        help="scans NAME.obj (.ply, .glb) with 68 points NAME.json (.txt) and photos NAME.jpg, NAME_1.jpg",
+    )
+    data.add_argument(
+        "--distances",
+        action="store_true",
+        help="the same people drawn from 15, 30, 45 and 60 cm: do they give the same heads?",
+    )
+    one.add_argument(
+        "--expression",
+        choices=("neutral", "posed"),
+        default="neutral",
+        help="of the scans: as the photo's (posed), or neutral (default)",
+    )
     one.add_argument(
         "--count", type=whole_number(1), metavar="N", help="how many heads (default: 40; photos: 200)"
     )
@@ -47,15 +66,23 @@ def run(args: argparse.Namespace, console: Console) -> int:
     ModelError
         If the database is missing or damaged.
     UnreadableInputError
-        If the folder holds no synthetic photos.
+        If the folder holds nothing to measure by.
+    UsageError
+        If --reliability is asked for where no vertices' errors are known.
     WriteError
         If the plot is there already, or cannot be written.
     """
     if args.reliability is not None:
         check_picture_name(args.reliability)
         check_free([args.reliability], overwrite=args.overwrite)
+        if args.portraits is not None or args.scans is not None or args.distances:
+            raise UsageError("--reliability goes with drawn photos only")
     if args.portraits is not None:
         return _portraits(args, console)
+    if args.scans is not None:
+        return _scans(args, console)
+    if args.distances:
+        return _distances(args, console)
     import numpy as np
 
     from facestudio.evaluation.charts import against
@@ -64,8 +91,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.photos is None:
         report = evaluate_reconstruction(args.count or 40, args.seed, args.database, console.note)
     else:
-        if not args.photos.is_dir():
-            raise UnreadableInputError(f"There is no folder {args.photos}")
+        _check_folder(args.photos)
         report = evaluate_photos(args.photos, args.count or 200, args.database, say=console.note)
     console.result(f"{report.heads} heads, {report.missed} without a located face; scan to mesh, mm")
     console.result(f"{'method':<27} {'median':>7} {'mean':>7}  of the mean head's   size")
@@ -98,11 +124,48 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _scans(args: argparse.Namespace, console: Console) -> int:
+    _check_folder(args.scans)
+    from facestudio.evaluation.scans import evaluate_scans
+
+    report = evaluate_scans(args.scans, args.database, posed=args.expression == "posed", say=console.note)
+    console.result(f"{report.scans} scans, {report.photos} photos, {len(report.left_out)} files left out")
+    console.result("NoW's protocol, mm: median, mean, std (the size fitted; the size as it is)")
+    for row in report.results:
+        both = "    ".join(
+            " ".join(f"{value:5.2f}" for value in own) for own in (row.scaled_mm, row.metric_mm)
+        )
+        console.result(f"{row.method:<10} {both}   {row.ratio:5.0%} of the mean head's")
+    console.document(report.as_dict())
+    return 0
+
+
+def _distances(args: argparse.Namespace, console: Console) -> int:
+    from facestudio.evaluation.distances import DISTANCES_CM, evaluate_distances
+
+    results = evaluate_distances(args.count or 20, args.seed, args.database, console.note)
+    console.result(f"{results[0].people} people, {results[0].missed} photos without a located face; face, mm")
+    console.result(
+        f"{'lens':<8} "
+        + " ".join(f"{d:>3} cm" for d in DISTANCES_CM)
+        + "   mean head   between distances   size off"
+    )
+    for row in results:
+        errors = " ".join(f"{row.error_mm[d]:6.2f}" for d in DISTANCES_CM)
+        sizes = " ".join(f"{row.size_percent[d]:.1f}" for d in DISTANCES_CM)
+        lens = "told" if row.lens_known else "unknown"
+        console.result(f"{lens:<8} {errors}   {row.mean_head_mm:9.2f}   {row.spread_mm:17.2f}   {sizes} %")
+    console.document({"results": [row.as_dict() for row in results]})
+    return 0
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        raise UnreadableInputError(f"There is no folder {folder}")
+
+
 def _portraits(args: argparse.Namespace, console: Console) -> int:
-    if args.photos is not None or args.reliability is not None:
-        raise UsageError("--portraits goes with neither --photos nor --reliability")
-    if not args.portraits.is_dir():
-        raise UnreadableInputError(f"There is no folder {args.portraits}")
+    _check_folder(args.portraits)
     from facestudio.evaluation.portraits import evaluate_portraits
 
     report = evaluate_portraits(args.portraits, args.database, console.note)

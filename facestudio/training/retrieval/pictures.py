@@ -1,11 +1,13 @@
 """Faces to learn recognition from: drawn ones of database heads, and folders and lists of photos."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from facestudio.database.archive import save_arrays
 from facestudio.database.model import HeadDatabase
@@ -35,11 +37,14 @@ class LabelledFaces:
         (N,) int32: numbers of people, from 0.
     people
         Names, by number.
+    photos
+        The pictures that the faces were cut from, (S, S, 3) uint8 RGB each, if they were kept.
     """
 
     faces: ByteArray
     labels: IntArray
     people: tuple[str, ...]
+    photos: tuple[ByteArray, ...] = ()
 
 
 def drawn_faces(
@@ -52,6 +57,8 @@ def drawn_faces(
 ) -> LabelledFaces:
     """Return pictures of all heads of a database, in their own skins (`facestudio.synthesis.recognition`).
 
+    Those to test with keep the photos that the faces were cut from.
+
     Parameters
     ----------
     database, count, part, seed
@@ -63,6 +70,7 @@ def drawn_faces(
     """
     work.mkdir(parents=True, exist_ok=True)
     faces: list[ByteArray] = []
+    photos: list[ByteArray] = []
     labels: list[int] = []
     name = f"{fingerprint(database)}-{part}-{count}-{seed}"
     for first in range(0, len(database), _SHARD):
@@ -70,22 +78,27 @@ def drawn_faces(
         rows = list(range(first, min(first + _SHARD, len(database))))
         if not file.exists():
             drawn = list(recognition_faces(database, rows, count, part, seed))
-            jpegs = [_encoded(face) for _, face in drawn]
-            save_arrays(
-                file,
-                {
-                    "rows": np.array([row for row, _ in drawn], dtype=np.int32),
-                    "ends": np.cumsum([len(j) for j in jpegs]).astype(np.int64),
-                    "jpeg": np.concatenate(jpegs),
-                },
-            )
+            arrays = _packed("jpeg", [one.face for one in drawn])
+            if part == "test":
+                arrays |= _packed("photo", [one.photo for one in drawn])
+            save_arrays(file, {"rows": np.array([one.row for one in drawn], dtype=np.int32), **arrays})
             say(f"{part}: {rows[-1] + 1} of {len(database)} heads drawn")
         with np.load(file, allow_pickle=False) as data:
-            ends = data["ends"].tolist()
-            jpeg = data["jpeg"]
             labels += data["rows"].tolist()
-            faces += [_decoded(jpeg[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
-    return LabelledFaces(np.stack(faces), np.array(labels, dtype=np.int32), database.ids)
+            faces += _unpacked("jpeg", data)
+            photos += _unpacked("photo", data) if part == "test" else []
+    return LabelledFaces(np.stack(faces), np.array(labels, dtype=np.int32), database.ids, tuple(photos))
+
+
+def _packed(name: str, pictures: list[ByteArray]) -> dict[str, NDArray[Any]]:
+    jpegs = [_encoded(picture) for picture in pictures]
+    ends = np.cumsum([len(jpeg) for jpeg in jpegs]).astype(np.int64)
+    return {f"{name}_ends": ends, name: np.concatenate(jpegs)}
+
+
+def _unpacked(name: str, data: Mapping[str, NDArray[Any]]) -> list[ByteArray]:
+    ends, jpeg = data[f"{name}_ends"].tolist(), data[name]
+    return [_decoded(jpeg[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def folder_faces(source: Path, say: Callable[[str], None] = lambda line: None, few: int = 2) -> LabelledFaces:

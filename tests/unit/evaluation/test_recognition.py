@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from facestudio.database.model import load_database
 from facestudio.errors import UnreadableInputError
-from facestudio.evaluation.recognition import evaluate_rival, orl_faces, wilson_interval
+from facestudio.evaluation.recognition import evaluate_default, evaluate_rival, orl_faces, wilson_interval
 from facestudio.evaluation.recognition_rivals import RIVALS, binary_patterns, eigenface_pixels, gabor_energies
+from facestudio.synthesis.recognition import recognition_faces
 from facestudio.training.retrieval.pictures import LabelledFaces
 
 
@@ -30,6 +32,21 @@ def test_every_method_of_the_table_recognises_what_is_easy(rival):
     assert result.low < result.rank1
     assert (result.pictures, result.people) == (24, 8)
     assert result.as_dict()["published_percent"] is not None
+
+
+def test_the_default_knows_heads_among_five_hundred_by_shape_and_looks():
+    database, rows = load_database(), [11, 222, 333, 444]
+    drawn = list(recognition_faces(database, rows, 1, "test", seed=9))
+    labels = np.array([one.row for one in drawn], dtype=np.int32)
+    blank = np.full((320, 320, 3), 120, dtype=np.uint8)
+    faces = np.stack([*(one.face for one in drawn), drawn[0].face])
+    test = LabelledFaces(
+        faces, np.append(labels, 0).astype(np.int32), database.ids, (*(one.photo for one in drawn), blank)
+    )
+    result = evaluate_default(database, "heads", test)
+    # One picture shows nobody.
+    assert result.rank1 == pytest.approx(len(drawn) / (len(drawn) + 1))
+    assert (result.pictures, result.people) == (len(drawn) + 1, 500)
 
 
 def test_light_that_is_even_changes_no_description():

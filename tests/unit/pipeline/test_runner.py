@@ -39,7 +39,7 @@ def test_the_result_is_whole_and_says_how_it_came(outcome):
     assert head.texture is not None
     assert head.texture.size == 512
     assert head.landmark_method == "combined"
-    assert head.retrieval_method == "face-shape"
+    assert head.retrieval_method == "face-shape+paper-cnn"
     assert head.shape_method == "default"
     assert len(head.similar_heads) == 10
     assert set(head.timings_ms) == {stage.value for stage in Stage}
