@@ -1,7 +1,7 @@
 """Stages retrieval and shape: from landmarks to a camera and a neutral head."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,7 @@ from facestudio.fitting.irises import iris_scale
 from facestudio.fitting.noise import PointNoise, mesh_noise
 from facestudio.fitting.observed_prior import carried_over, with_observation
 from facestudio.fitting.observer import Observation, load_observer
+from facestudio.fitting.pins import PinSight, fit_with_pins, pin_field
 from facestudio.fitting.pose import initial_pose
 from facestudio.fitting.residual import (
     ResidualSpline,
@@ -36,10 +37,12 @@ from facestudio.fitting.uncertainty import (
     after_pinning,
     calibrated,
     population_uncertainty,
+    surer,
     vertex_uncertainty,
 )
 from facestudio.geometry.camera import back_project, to_camera_space
 from facestudio.pipeline.lens import FOCAL_SIGMA, photo_camera
+from facestudio.pipeline.shape_values import Located, Shape
 from facestudio.retrieval.gallery import face_gallery
 from facestudio.retrieval.look_alikes import METHOD as PAPER_CNN
 from facestudio.retrieval.look_alikes import look_alikes
@@ -47,6 +50,7 @@ from facestudio.retrieval.similar_heads import METHOD as FACE_SHAPE
 from facestudio.retrieval.similar_heads import similar_heads, weighted_coefficients
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import Template
+from facestudio.template.pins import Pins
 from facestudio.template.seating import seat_eyeballs
 from facestudio.values import (
     BoolArray,
@@ -91,37 +95,6 @@ _FULL_STEPS = 12
 def retrieval_method(method: str) -> str:
     """Return how a method of reconstruction finds its similar heads: the paper's by the paper's network."""
     return PAPER_CNN if method == "paper" else FACE_SHAPE
-
-
-@dataclass(frozen=True, eq=False)
-class Located:
-    """What stage landmarks found: the face (None if points were given and none was found) and the 68 points."""
-
-    face: DetectedFace | None
-    located: Landmarks | None
-    landmarks: Landmarks
-
-
-@dataclass(frozen=True, eq=False)
-class Shape:
-    """What stage shape found.
-
-    Camera, neutral vertices (V, 3) mm, expression (52,), its shapes (52, V, 3) mm, and how far each vertex may be off,
-    (V,) mm.
-    """
-
-    camera: Camera
-    vertices: FloatArray
-    expression: FloatArray
-    expression_deltas: Float32Array
-    method: str
-    uncertainty_mm: Float32Array
-
-    def posed(self) -> FloatArray:
-        """Return the head as it stands in the photo, (V, 3) mm."""
-        return self.vertices + np.tensordot(
-            self.expression, self.expression_deltas.astype(np.float64), axes=1
-        )
 
 
 def _observed(photo: Photo, face: DetectedFace, database: HeadDatabase) -> Observation:
@@ -273,8 +246,9 @@ class ShapeProblem:
         method: str,
         check: Callable[[], None],
         live: bool = False,
+        pins: Pins = (),
     ) -> Shape:
-        """Fit with the prior centred on the similar heads, then let splines take up the rest.
+        """Fit with the prior centred on the similar heads, then let splines take up the rest; pins are met last.
 
         `live` is for the moment: the expression shapes are those of the first fit's head, which saves their time.
         """
@@ -282,7 +256,8 @@ class ShapeProblem:
             return self._mean_head(fit)
         statistical = weighted_coefficients(self._database, heads) if heads else self._centre
         if method == "paper":
-            return self._exact_tps(landmarks, fit, heads, statistical)
+            exact = self._exact_tps(landmarks, fit, heads, statistical)
+            return self.pinned(exact, pins, np.ones(68, dtype=np.bool_))
         centre = self._centre + SHRINKAGE * (statistical - self._centre)
         model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
         if method == "map":
@@ -291,6 +266,7 @@ class ShapeProblem:
         else:
             prior = self._prior_around(centre, self._prior)
             fit = self._honest(_improved(fit, model, evidence, prior, _FINAL_STEPS, check))
+        fit = self.with_pins(fit, pins)
         check()
         vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
         target = self._targets(landmarks, fit, heads)
@@ -311,7 +287,8 @@ class ShapeProblem:
             self._uncertainty = calibrated(raw, self._template)
         unsure = after_pinning(self._uncertainty, spline.matrix, landmarks.moved)
         moved = Shape(fit.camera, neutral, fit.expression, deltas, method, unsure)
-        return self._met(moved, target, spline, landmarks.moved)
+        met = self._met(moved, target, spline, landmarks.moved)
+        return self.pinned(met, pins, landmarks.moved)
 
     def _first_deltas(self, check: Callable[[], None]) -> Float32Array:
         if self._deltas is None:
@@ -369,6 +346,22 @@ class ShapeProblem:
         own = points.points(shape.vertices) + np.tensordot(shape.expression, by_shape, axes=1)
         left = np.where(pinned[:, None], target - own, 0.0)
         return replace(shape, vertices=apply_residual(self._template, spline, shape.vertices, left))
+
+    def with_pins(self, fit: Fit, pins: Pins) -> Fit:
+        """Return a fit once the pins of this photo are known too."""
+        return fit_with_pins(fit, pins, self._database, self._template, self._landmark_model, self._local)
+
+    def pinned(self, shape: Shape, pins: Pins, moved: BoolArray) -> Shape:
+        """Bring pinned vertices to their pins exactly; landmarks that were `moved`, (68,), stay."""
+        sight = PinSight(pins, shape.camera, shape.posed()) if pins else None
+        field = None if sight is None else pin_field(self._template, shape.vertices, [sight], moved)
+        if field is None:
+            return shape
+        return replace(
+            shape,
+            vertices=shape.vertices + field.displacement,
+            uncertainty_mm=surer(shape.uncertainty_mm, field.held),
+        )
 
 
 def _improved(

@@ -196,8 +196,8 @@ class HeadsPanel(QWidget):
             else "No head yet."
         )
         self.regions.show_pinned(set(chosen))
-        self._update_out(state.excluded)
-        self.reset.setVisible(bool(state.excluded or state.head_weights))
+        self._update_out(state.excluded_heads)
+        self.reset.setVisible(bool(state.excluded_heads or state.head_weights))
         self._draw()
 
     def _update_out(self, excluded: frozenset[str]) -> None:
@@ -253,18 +253,22 @@ class HeadsPanel(QWidget):
     def _leave_out(self, name: str) -> None:
         document = self._document
         state = replace(
-            document.state, excluded=document.state.excluded | {name}, head_weights=self._with(name, None)
+            document.state,
+            excluded_heads=document.state.excluded_heads | {name},
+            head_weights=self._with(name, None),
         )
         document.change(state, f"Leave {name} out")
 
     def _take_back(self, name: str) -> None:
         document = self._document
-        state = replace(document.state, excluded=document.state.excluded - {name})
+        state = replace(document.state, excluded_heads=document.state.excluded_heads - {name})
         document.change(state, f"Use {name} again")
 
     def _reset(self) -> None:
         document = self._document
-        document.change(replace(document.state, excluded=frozenset(), head_weights=()), "Heads as found")
+        document.change(
+            replace(document.state, excluded_heads=frozenset(), head_weights=()), "Heads as found"
+        )
 
     def _pin_region(self, name: str, on: bool) -> None:
         document = self._document
@@ -276,7 +280,7 @@ class HeadsPanel(QWidget):
         """Use another database; what was said of the heads of this one means nothing there."""
         document = self._document
         if database != document.state.database:
-            state = replace(document.state, database=database, excluded=frozenset(), head_weights=())
+            state = replace(document.state, database=database, excluded_heads=frozenset(), head_weights=())
             document.change(state, f"Database {database}")
 
     def _list_databases(self) -> None:
@@ -299,7 +303,7 @@ class HeadsPanel(QWidget):
             return
         if self._sought is not None:
             self._tasks.forget(self._sought)
-        database, landmarks, excluded = head.database, head.landmarks_3d, self._document.state.excluded
+        database, landmarks, excluded = head.database, head.landmarks_3d, self._document.state.excluded_heads
 
         def show(closest: tuple[tuple[str, str, float], ...]) -> None:
             self._sought = None

@@ -24,47 +24,7 @@ if TYPE_CHECKING:
 
 def state_of(project: Project | None) -> EditState | None:
     """Return the state of a document that a project tells."""
-    return None if project is None else _decided(project)
-
-
-def _decided(project: Project) -> EditState:
-    return EditState(
-        face=project.face,
-        landmarks=project.landmarks,
-        located=project.located,
-        focal_px=project.focal_px,
-        excluded=project.excluded,
-        head_weights=project.head_weights,
-        expression=project.expression,
-        adjustments=project.adjustments,
-        database=project.database,
-        unused=project.unused,
-        variants=tuple((name, _decided(variant)) for name, variant in project.variants),
-        others=project.more,
-        scalp=project.scalp,
-        iris=project.iris,
-    )
-
-
-def _project_of(photo: Photo, state: EditState) -> Project:
-    first, *more = state.photos(photo)
-    return Project(
-        photo,
-        face=first.face,
-        landmarks=first.landmarks,
-        located=first.located,
-        excluded=state.excluded,
-        head_weights=state.head_weights,
-        focal_px=first.focal_px,
-        expression=state.expression,
-        adjustments=state.adjustments,
-        database=state.database,
-        unused=first.unused,
-        more=tuple(more),
-        scalp=state.scalp,
-        iris=state.iris,
-        variants=tuple((name, _project_of(photo, variant)) for name, variant in state.variants),
-    )
+    return None if project is None else EditState.of(project)
 
 
 def _is_running(pid: int) -> bool:
@@ -137,7 +97,7 @@ class Projects(QObject):
         photo, state = self._window.document.opened, self._window.document.state
         if photo is None:
             return None
-        return _project_of(photo, state)
+        return state.project(photo)
 
     def opened(self, opened: Opened | None) -> None:
         """Take note of what the window shows now."""
