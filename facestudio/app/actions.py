@@ -46,7 +46,12 @@ SPECS: dict[str, Spec] = {
     "redo": Spec("Redo", "Ctrl+Shift+Z", "redo"),
     "select_all": Spec("Select all points", "Ctrl+A"),
     "select_part": Spec("Select the part", "Ctrl+Shift+A", "", "Extend the selection to whole parts"),
-    "reset_points": Spec("Reset selected points", "Delete", "reset", "Put the selected points back"),
+    "reset_points": Spec(
+        "Reset selected points",
+        "Delete",
+        "reset",
+        "Put the selected points back, or take the chosen pin away",
+    ),
     "reset_part": Spec("Reset the part", "Shift+Delete", "", "Put the parts of the selected points back"),
     "reset_all": Spec(
         "Reset all points", "Ctrl+Delete", "reset", "Put all points back where they were located"
@@ -65,6 +70,15 @@ SPECS: dict[str, Spec] = {
         "Paint over what the texture may not take from the photo",
         True,
     ),
+    "pin": Spec(
+        "Pin",
+        "H",
+        "pin",
+        "Tie the head to the photo where the points do not reach: ears, hairline, outline; also Shift and drag",
+        True,
+    ),
+    "remove_pin": Spec("Remove pin", "", "", "Take the chosen pin away"),
+    "remove_pins": Spec("Remove all pins", "", "", "Take all pins of this photo away"),
     "brush_clear": Spec("Use the whole photo", "", "", "Take all strokes of the brush away"),
     "fit_photo": Spec("Show whole photo", "Home", "image", "Show the whole photo"),
     "fit_face": Spec("Show face", "F", "fit", "Show the face"),

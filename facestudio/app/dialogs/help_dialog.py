@@ -24,6 +24,7 @@ _GESTURES: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("Drag a point", "move it; with its selection if it is selected"),
             ("Alt + drag", "move the whole part"),
             ("Drag beside the points", "select with a rectangle"),
+            ("Shift + drag", "pin the head there to the photo: ear, hairline, outline"),
             ("Ctrl + click", "add a point to the selection, or take it out"),
             ("Double click a point", "select its part"),
             ("Arrows, Shift + arrows", "move the selection by 1 or 10 pixels"),

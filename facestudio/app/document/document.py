@@ -6,9 +6,11 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from facestudio.app.document.state import EditState
+from facestudio.app.words import tr
 from facestudio.pipeline.project import ProjectPhoto
 from facestudio.pipeline.request import MOST_PHOTOS
-from facestudio.values import DetectedFace, Landmarks, Photo
+from facestudio.template.pins import without_pin
+from facestudio.values import DetectedFace, FloatArray, Landmarks, Photo
 
 
 class _Change(QUndoCommand):
@@ -34,6 +36,25 @@ class _Change(QUndoCommand):
     def redo(self) -> None:
         """Go to the later state."""
         self._document._go_to(self._after)
+
+    def remove_pins(self, vertex: int | None = None) -> None:
+        """Take a pin away, or all of them."""
+        pins = self.state.pins
+        left = () if vertex is None else without_pin(pins, vertex)
+        if left != pins:
+            self.change(
+                replace(self.state, pins=left), tr("Remove all pins") if vertex is None else tr("Remove pin")
+            )
+
+    def move_pin(self, vertex: int, by: FloatArray, *, merge: bool = False) -> None:
+        """Move a pin by (2,) pixels in one undo step; with `merge` it joins the step before if that merged too."""
+        if not merge:
+            self._serial += 1
+        pins = tuple(
+            replace(pin, x=pin.x + float(by[0]), y=pin.y + float(by[1])) if pin.vertex == vertex else pin
+            for pin in self.state.pins
+        )
+        self._push(replace(self.state, pins=pins), tr("Nudge pin"), self._serial)
 
     def undo(self) -> None:
         """Go to the earlier state."""
@@ -69,6 +90,7 @@ class Document(QObject):
         self.faces: tuple[DetectedFace, ...] = ()
         self.state = EditState()
         self.selection: frozenset[int] = frozenset()
+        self._pin: int | None = None
         self._before: EditState | None = None
         self._serial = 0
 
@@ -161,9 +183,20 @@ class Document(QObject):
         self.change(self.state.showing(left, shown), f"Remove photo {photos[place].photo.name}")
 
     def select(self, points: frozenset[int]) -> None:
-        """Select points by their numbers."""
-        if points != self.selection:
-            self.selection = points
+        """Select points by their numbers; no pin is chosen then."""
+        if points != self.selection or self._pin is not None:
+            self.selection, self._pin = points, None
+            self.selection_changed.emit()
+
+    @property
+    def chosen_pin(self) -> int | None:
+        """The vertex of the pin that is chosen, if it is there."""
+        return self._pin if any(pin.vertex == self._pin for pin in self.state.pins) else None
+
+    def choose_pin(self, vertex: int | None) -> None:
+        """Choose a pin; no point is selected then."""
+        if vertex != self._pin or self.selection:
+            self.selection, self._pin = frozenset(), vertex
             self.selection_changed.emit()
 
     def preview(self, landmarks: Landmarks) -> None:
@@ -265,6 +298,25 @@ class Document(QObject):
         what = "all points" if points is None else "point" if len(wanted) == 1 else f"{len(wanted)} points"
         self.edit(replace(now, points=positions, covariance=covariance, moved=moved), f"Reset {what}")
 
+    def remove_pins(self, vertex: int | None = None) -> None:
+        """Take a pin away, or all of them."""
+        pins = self.state.pins
+        left = () if vertex is None else without_pin(pins, vertex)
+        if left != pins:
+            self.change(
+                replace(self.state, pins=left), tr("Remove all pins") if vertex is None else tr("Remove pin")
+            )
+
+    def move_pin(self, vertex: int, by: FloatArray, *, merge: bool = False) -> None:
+        """Move a pin by (2,) pixels in one undo step; with `merge` it joins the step before if that merged too."""
+        if not merge:
+            self._serial += 1
+        pins = tuple(
+            replace(pin, x=pin.x + float(by[0]), y=pin.y + float(by[1])) if pin.vertex == vertex else pin
+            for pin in self.state.pins
+        )
+        self._push(replace(self.state, pins=pins), tr("Nudge pin"), self._serial)
+
     def undo(self) -> None:
         """Take the last step back, unless a gesture goes on."""
         if not self.in_gesture and self.undo_stack.canUndo():
@@ -303,11 +355,11 @@ class Document(QObject):
 
     def _tell(self, before: EditState) -> None:
         now = self.state
-        if now.landmarks is not before.landmarks or now.face != before.face:
+        if now.landmarks is not before.landmarks or now.face != before.face or now.pins != before.pins:
             self.landmarks_changed.emit()
         if now.expression != before.expression:
             self.expression_changed.emit()
-        if not replace(now, landmarks=before.landmarks).builds_like(before):
+        if not replace(now, landmarks=before.landmarks, pins=before.pins).builds_like(before):
             self.choices_changed.emit()
 
 

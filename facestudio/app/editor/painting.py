@@ -158,13 +158,12 @@ def paint_magnifier(
     painter: QPainter,
     picture: Picture,
     landmarks: Landmarks,
-    point: int,
+    place: QPointF,
     transform: ViewTransform,
     bounds: QRectF,
     ratio: float,
 ) -> QRectF:
-    """Draw a round magnifier of a point in the corner farthest from it; returns where."""
-    place = QPointF(*map(float, landmarks.points[point]))
+    """Draw a round magnifier of a place of the photo in the corner farthest from it; returns where."""
     shown = transform.to_widget(place)
     gap, size = _MAGNIFIER_GAP, MAGNIFIER_SIZE
     left = shown.x() > bounds.center().x()

@@ -1,7 +1,7 @@
 """The dock "Points": how points move, which are selected, and putting them back."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -17,6 +17,8 @@ from facestudio.app.actions import Actions
 from facestudio.app.document.document import Document
 from facestudio.app.editor.motion import GROUPS, part_of, parts, point_label
 from facestudio.app.editor.painting import MOVED, confidence_colour
+from facestudio.app.editor.pins import pin_label
+from facestudio.app.words import lowered, tr
 
 LEAST_REACH, MOST_REACH = 10, 150  # per cent of the distance between the eye corners
 
@@ -112,12 +114,19 @@ class PointsPanel(QWidget):
             ("Reset part", "reset_part"),
             ("Reset all", "reset_all"),
         ):
-            button = QPushButton(text)
-            button.setToolTip(actions[name].toolTip())
-            button.setEnabled(actions[name].isEnabled())
-            button.clicked.connect(actions[name].trigger)
-            actions[name].enabledChanged.connect(button.setEnabled)
-            column.addWidget(button)
+            column.addWidget(self._button(text, actions[name]))
+
+        column.addSpacing(8)
+        column.addWidget(self._title("Pins"))
+        self.pins = QLabel()
+        self.pins.setWordWrap(True)
+        self.pins.setObjectName("muted")
+        column.addWidget(self.pins)
+        row = QHBoxLayout()
+        row.setSpacing(5)
+        for text, name in (("Remove", "remove_pin"), ("Remove all", "remove_pins")):
+            row.addWidget(self._button(text, actions[name]))
+        column.addLayout(row)
 
         column.addSpacing(8)
         column.addWidget(self._title("Colours"))
@@ -127,6 +136,15 @@ class PointsPanel(QWidget):
         document.landmarks_changed.connect(self._update)
         document.gesture_changed.connect(self._update)
         self._update()
+
+    @staticmethod
+    def _button(text: str, action: QAction) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(action.toolTip())
+        button.setEnabled(action.isEnabled())
+        button.clicked.connect(action.trigger)
+        action.enabledChanged.connect(button.setEnabled)
+        return button
 
     @staticmethod
     def _title(text: str) -> QLabel:
@@ -142,10 +160,23 @@ class PointsPanel(QWidget):
         if self._document.landmarks is not None:
             self._document.select(parts()[name])
 
+    def _tell_pins(self) -> None:
+        pins, chosen = self._document.state.pins, self._document.chosen_pin
+        if not pins:
+            text = tr("Shift and drag an ear, the hairline or the outline to where the photo shows it.")
+        elif chosen is not None:
+            text = pin_label(chosen)
+        elif len(pins) == 1:
+            text = tr("One pin: {place}", place=lowered(pin_label(pins[0].vertex)))
+        else:
+            text = tr("{count} pins", count=len(pins))
+        self.pins.setText(text)
+
     def _update(self) -> None:
         if self._document.in_gesture:  # each repaint of the window takes time from the head that follows
             return
         landmarks, chosen = self._document.landmarks, sorted(self._document.selection)
+        self._tell_pins()
         for button in self.part_buttons.values():
             button.setEnabled(landmarks is not None)
         if landmarks is None:

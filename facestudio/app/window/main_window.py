@@ -122,7 +122,7 @@ class MainWindow(QMainWindow):
         self.person_photos, self.advice_strip = PersonPhotos(self), AdviceStrip(self.appearance)
         editor = Pane(
             "Photo",
-            [a["points"], a["mesh"], a["brush"]],
+            [a["points"], a["mesh"], a["pin"], a["brush"]],
             [a["fit_face"], a["fit_photo"]],
             self.editor,
             self.zoom_label,
@@ -253,6 +253,7 @@ class MainWindow(QMainWindow):
     def _figure_changed(self, figure: Any) -> None:
         self.viewer.set_figure(figure)
         self.editor.set_wires(None if figure is None else figure.wires)
+        self.editor.pins.set_head(None if figure is None else figure.head)
         self.advice_strip.tell(() if figure is None else figure.head.advice)
         if self.document.in_gesture:  # each repaint of the window takes time from the head that follows
             self.panels.follow(figure)
@@ -308,6 +309,9 @@ class MainWindow(QMainWindow):
             "reset_points",
             "reset_part",
             "reset_all",
+            "",
+            "remove_pin",
+            "remove_pins",
             "",
             "fit_face",
             "fit_photo",

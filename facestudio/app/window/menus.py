@@ -32,7 +32,21 @@ _FILE = (
 _EDIT = (
     *("undo", "redo", "", "select_all", "select_part", ""),
     *("reset_points", "reset_part", "reset_all", "", "whole_part", "soft", "mirror", ""),
-    *("brush", "brush_clear", "", "variants", "", "rebuild", "cancel", "", "preferences"),
+    *(
+        "pin",
+        "remove_pin",
+        "remove_pins",
+        "",
+        "brush",
+        "brush_clear",
+        "",
+        "variants",
+        "",
+        "rebuild",
+        "cancel",
+        "",
+        "preferences",
+    ),
 )
 _VIEW = (
     *("fit_face", "fit_photo", "zoom_in", "zoom_out", "", "points", "mesh", ""),

@@ -131,6 +131,7 @@ class PersonPhotos(QWidget):
             self.buttons[place].setChecked(True)
         editor = self._window.editor
         editor.set_wires(None)
+        editor.pins.set_head(None)
         editor.set_picture(self._picture(photo))
         if photo is not None:
             width, height = photo.size

@@ -24,7 +24,7 @@ _NEED_POINTS = (
     *("fit_face", "select_all", "points", "whole_part", "soft", "mirror"),
     *("reset_points", "reset_part", "reset_all", "select_part"),
 )
-_NEED_HEAD = ("mesh", "screenshot", "export", "posed", "marks", *MODE_NAMES, *VIEW_NAMES)
+_NEED_HEAD = ("pin", "mesh", "screenshot", "export", "posed", "marks", *MODE_NAMES, *VIEW_NAMES)
 _NEED_VIEW = (*VIEW_NAMES, "compare", "anaglyph")
 
 
@@ -48,7 +48,9 @@ def connect_actions(window: "MainWindow") -> None:
         "redo": document.redo,
         "select_all": lambda: _select_all(window),
         "select_part": lambda: document.select(_whole_parts(window)),
-        "reset_points": lambda: document.reset(document.selection),
+        "reset_points": lambda: _reset_points(window),
+        "remove_pin": lambda: _remove_pin(window),
+        "remove_pins": lambda: document.remove_pins(),
         "reset_part": lambda: document.reset(_whole_parts(window)),
         "reset_all": lambda: document.reset(),
         "rebuild": session.rebuild,
@@ -65,6 +67,10 @@ def connect_actions(window: "MainWindow") -> None:
     for name in ("whole_part", "soft", "mirror"):
         a[name].toggled.connect(lambda on, key=name: _set_option(window, key, on))
     a["brush"].toggled.connect(editor.set_brush)
+    a["pin"].toggled.connect(editor.set_pinning)
+    # One press cannot do both.
+    a["brush"].toggled.connect(lambda on: on and a["pin"].setChecked(False))
+    a["pin"].toggled.connect(lambda on: on and a["brush"].setChecked(False))
     a["brush_clear"].triggered.connect(
         lambda: document.change(replace(document.state, unused=()), "Use the whole photo")
     )
@@ -119,13 +125,30 @@ def update_actions(window: "MainWindow") -> None:
     displaced = document.displaced if quiet else frozenset[int]()
     chosen = document.selection
     a["reset_all"].setEnabled(bool(displaced))
-    a["reset_points"].setEnabled(bool(displaced & chosen))
+    pin = document.chosen_pin if quiet else None
+    a["reset_points"].setEnabled(bool(displaced & chosen) or pin is not None)
+    a["remove_pin"].setEnabled(pin is not None)
+    a["remove_pins"].setEnabled(bool(document.state.pins) and quiet)
     a["reset_part"].setEnabled(bool(displaced & _whole_parts(window)))
     a["select_part"].setEnabled(bool(chosen))
     a["cancel"].setEnabled(session.busy)
     if document.photo is not None:
         window.setWindowTitle(f"{window.projects.name}[*] - facestudio")
     window.setWindowModified(window.projects.dirty)
+
+
+def _remove_pin(window: "MainWindow") -> None:
+    pin = window.document.chosen_pin
+    if pin is not None:
+        window.document.remove_pins(pin)
+
+
+def _reset_points(window: "MainWindow") -> None:
+    """Put selected points back; Delete takes a chosen pin away likewise."""
+    if window.document.chosen_pin is not None:
+        _remove_pin(window)
+    else:
+        window.document.reset(window.document.selection)
 
 
 def _lower(text: str) -> str:
