@@ -8,6 +8,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from facestudio.app.appearance.theme import Appearance
+from facestudio.app.words import tr
 
 
 @dataclass(frozen=True)
@@ -133,17 +134,17 @@ class Actions(QObject):
         super().__init__(window)
         self._all: dict[str, QAction] = {}
         for name, spec in SPECS.items():
-            action = QAction(spec.text, window)
+            action = QAction(tr(spec.text), window)
             action.setObjectName(name)
             action.setCheckable(spec.checkable)
             keys = QKeySequence(spec.keys)
             if not keys.isEmpty():
                 action.setShortcut(keys)
-            tip = (spec.tip or spec.text).rstrip("…")
+            tip = tr(spec.tip or spec.text).rstrip("…")
             action.setToolTip(
                 tip if keys.isEmpty() else f"{tip}  ({keys.toString(QKeySequence.SequenceFormat.NativeText)})"
             )
-            action.setStatusTip(spec.tip)
+            action.setStatusTip(tr(spec.tip) if spec.tip else "")
             if spec.icon:
                 appearance.watch(action, spec.icon)
             window.addAction(action)

@@ -5,24 +5,31 @@ Texts with numbers or names in them have {places} for these, since other languag
 """
 
 from pathlib import Path
-from typing import Any
-
-from PySide6.QtCore import QCoreApplication, QLocale, QTranslator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from facestudio.paths import resources
+
+if TYPE_CHECKING:
+    from PySide6.QtCore import QCoreApplication, QLocale, QTranslator
+
+_T = TypeVar("_T")
 
 CONTEXT = "facestudio"
 
 
 def tr(text: str, /, **values: Any) -> str:
     """Return a text in the person's language, with values for the {places} in it."""
+    from PySide6.QtCore import (
+        QCoreApplication,  # late: the pipeline's process speaks of these texts too, without Qt
+    )
+
     found = QCoreApplication.translate(CONTEXT, text)
     return found.format(**values) if values else found
 
 
-def mark(text: str, /) -> str:
-    """Mark a text as one that is translated later, when `tr` is called with it: for tables made at the start."""
-    return text
+def mark(texts: _T, /) -> _T:
+    """Mark texts that are translated later, when `tr` is called with them: for tables made at the start."""
+    return texts
 
 
 def lowered(text: str) -> str:
@@ -30,9 +37,20 @@ def lowered(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def install_translators(application: QCoreApplication, locale: QLocale | None = None) -> list[QTranslator]:
+STAGE_NAMES = {
+    "landmarks": mark("Landmarks"),
+    "retrieval": mark("Similar heads"),
+    "shape": mark("Shape"),
+    "texture": mark("Texture"),
+}
+"""What the pipeline's stages are called."""
+
+
+def install_translators(
+    application: "QCoreApplication", locale: "QLocale | None" = None
+) -> "list[QTranslator]":
     """Load the app's and Qt's own texts for a locale, the system's by default; returns what was found."""
-    from PySide6.QtCore import QLibraryInfo
+    from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
 
     locale = locale or QLocale.system()
     found: list[QTranslator] = []

@@ -170,7 +170,7 @@ class Document(QObject):
         if self.opened is None or len(self.photos) >= MOST_PHOTOS:
             return
         photos = (*self.photos, ProjectPhoto(photo))
-        self.change(self.state.showing(photos, self.state.place), f"Add photo {photo.name}")
+        self.change(self.state.showing(photos, self.state.place), tr("Add photo {name}", name=photo.name))
 
     def remove_photo(self, place: int) -> None:
         """Give one of the further photos up."""
@@ -180,7 +180,7 @@ class Document(QObject):
         now = self.state.place
         left = (*photos[:place], *photos[place + 1 :])
         shown = now - 1 if now > place else min(now, len(left) - 1)
-        self.change(self.state.showing(left, shown), f"Remove photo {photos[place].photo.name}")
+        self.change(self.state.showing(left, shown), tr("Remove photo {name}", name=photos[place].photo.name))
 
     def select(self, points: frozenset[int]) -> None:
         """Select points by their numbers; no pin is chosen then."""
@@ -247,18 +247,18 @@ class Document(QObject):
         kept = {**dict(self.state.variants), name: replace(self.state, variants=())}
         self.change(
             replace(self.state, variants=tuple(sorted(kept.items(), key=lambda pair: pair[0]))),
-            f"Keep variant {name}",
+            tr("Keep variant {name}", name=name),
         )
 
     def use_variant(self, name: str) -> None:
         """Go back to what was decided for a variant."""
         variant = dict(self.state.variants)[name]
-        self.change(replace(variant, variants=self.state.variants), f"Use variant {name}")
+        self.change(replace(variant, variants=self.state.variants), tr("Use variant {name}", name=name))
 
     def delete_variant(self, name: str) -> None:
         """Forget a variant; the head stays as it is."""
         left = tuple(pair for pair in self.state.variants if pair[0] != name)
-        self.change(replace(self.state, variants=left), f"Delete variant {name}")
+        self.change(replace(self.state, variants=left), tr("Delete variant {name}", name=name))
 
     def is_variant(self, name: str) -> bool:
         """Whether what is decided now is that variant."""
@@ -280,7 +280,7 @@ class Document(QObject):
                     place=self.state.place,
                     shown=self.state.shown,
                 ),
-                f"Choose face {number}",
+                tr("Choose face {number}", number=number),
             )
 
     def reset(self, points: frozenset[int] | None = None) -> None:
@@ -295,8 +295,14 @@ class Document(QObject):
         positions[wanted] = located.points[wanted]
         covariance[wanted] = located.covariance[wanted]
         moved[wanted] = False
-        what = "all points" if points is None else "point" if len(wanted) == 1 else f"{len(wanted)} points"
-        self.edit(replace(now, points=positions, covariance=covariance, moved=moved), f"Reset {what}")
+        text = (
+            tr("Reset all points")
+            if points is None
+            else tr("Reset point")
+            if len(wanted) == 1
+            else tr("Reset {count} points", count=len(wanted))
+        )
+        self.edit(replace(now, points=positions, covariance=covariance, moved=moved), text)
 
     def remove_pins(self, vertex: int | None = None) -> None:
         """Take a pin away, or all of them."""

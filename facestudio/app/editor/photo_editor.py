@@ -23,6 +23,7 @@ from facestudio.app.editor.motion import MoveOptions, eye_distance, grabbed_poin
 from facestudio.app.editor.painting import Emphasis
 from facestudio.app.editor.picture import Picture
 from facestudio.app.editor.pins import PinDrag, PinTool
+from facestudio.app.words import tr
 
 _ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
@@ -49,7 +50,7 @@ class PhotoEditor(PhotoCanvas):
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(document, parent)
         self.setObjectName("photoEditor")
-        self.setAccessibleName("Photo with landmarks")
+        self.setAccessibleName(tr("Photo with landmarks"))
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -211,7 +212,7 @@ class PhotoEditor(PhotoCanvas):
         gesture, self._gesture = self._gesture, None
         if isinstance(gesture, BrushStroke):
             state = self._document.state
-            text = "Use the photo here" if gesture.erase else "Do not use the photo here"
+            text = tr("Use the photo here") if gesture.erase else tr("Do not use the photo here")
             self._document.change(replace(state, unused=(*state.unused, gesture.stroke())), text)
         elif isinstance(gesture, (PointDrag, PinDrag)):
             gesture.end()
@@ -314,7 +315,7 @@ class PhotoEditor(PhotoCanvas):
             return False
         step = 10.0 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
         after = moved(landmarks, chosen, np.array(way) * step, self.options)
-        text = "Nudge point" if len(chosen) == 1 else f"Nudge {len(chosen)} points"
+        text = tr("Nudge point") if len(chosen) == 1 else tr("Nudge {count} points", count=len(chosen))
         self._document.edit(after, text, merge=event.isAutoRepeat())
         return True
 

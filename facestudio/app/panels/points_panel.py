@@ -36,10 +36,10 @@ class _Legend(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         line = self.fontMetrics().height() + 6
         entries = (
-            (confidence_colour(1.0), "sure to 1 % of the eye distance"),
-            (confidence_colour(0.5), "fair"),
-            (confidence_colour(0.0), "unsure by 5 % or more"),
-            (MOVED, "moved by hand"),
+            (confidence_colour(1.0), tr("sure to 1 % of the eye distance")),
+            (confidence_colour(0.5), tr("fair")),
+            (confidence_colour(0.0), tr("unsure by 5 % or more")),
+            (MOVED, tr("moved by hand")),
         )
         for number, (colour, text) in enumerate(entries):
             y = number * line
@@ -62,7 +62,7 @@ class PointsPanel(QWidget):
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(7)
 
-        column.addWidget(self._title("Moving"))
+        column.addWidget(self._title(tr("Moving")))
         for name in ("whole_part", "soft", "mirror"):
             box = QCheckBox(actions[name].text())
             box.setToolTip(actions[name].toolTip())
@@ -75,12 +75,12 @@ class PointsPanel(QWidget):
         self.reach.setRange(LEAST_REACH, MOST_REACH)
         self.reach.setValue(50)
         self.reach.setEnabled(actions["soft"].isChecked())
-        self.reach.setToolTip("How far the soft falloff reaches, in eye distances")
-        self.reach.setAccessibleName("Reach of the soft falloff")
+        self.reach.setToolTip(tr("How far the soft falloff reaches, in eye distances"))
+        self.reach.setAccessibleName(tr("Reach of the soft falloff"))
         self._reach_text = QLabel()
         self._reach_text.setMinimumWidth(38)
         self._reach_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        label = QLabel("Reach")
+        label = QLabel(tr("Reach"))
         label.setObjectName("muted")
         row.addWidget(label)
         row.addWidget(self.reach, 1)
@@ -91,12 +91,12 @@ class PointsPanel(QWidget):
         self._reach_moved(self.reach.value())
 
         column.addSpacing(8)
-        column.addWidget(self._title("Select a part"))
+        column.addWidget(self._title(tr("Select a part")))
         grid = QGridLayout()
         grid.setSpacing(5)
         self.part_buttons: dict[str, QPushButton] = {}
         for number, name in enumerate(GROUPS):
-            button = QPushButton(name)
+            button = QPushButton(tr(name))
             button.clicked.connect(lambda checked=False, n=name: self._select(n))
             wide = number == len(GROUPS) - 1
             grid.addWidget(button, number // 2, number % 2, 1, 2 if wide else 1)
@@ -104,32 +104,32 @@ class PointsPanel(QWidget):
         column.addLayout(grid)
 
         column.addSpacing(8)
-        column.addWidget(self._title("Selection"))
+        column.addWidget(self._title(tr("Selection")))
         self.selected = QLabel()
         self.selected.setWordWrap(True)
         self.selected.setObjectName("muted")
         column.addWidget(self.selected)
         for text, name in (
-            ("Reset points", "reset_points"),
-            ("Reset part", "reset_part"),
-            ("Reset all", "reset_all"),
+            (tr("Reset points"), "reset_points"),
+            (tr("Reset part"), "reset_part"),
+            (tr("Reset all"), "reset_all"),
         ):
             column.addWidget(self._button(text, actions[name]))
 
         column.addSpacing(8)
-        column.addWidget(self._title("Pins"))
+        column.addWidget(self._title(tr("Pins")))
         self.pins = QLabel()
         self.pins.setWordWrap(True)
         self.pins.setObjectName("muted")
         column.addWidget(self.pins)
         row = QHBoxLayout()
         row.setSpacing(5)
-        for text, name in (("Remove", "remove_pin"), ("Remove all", "remove_pins")):
+        for text, name in ((tr("Remove"), "remove_pin"), (tr("Remove all"), "remove_pins")):
             row.addWidget(self._button(text, actions[name]))
         column.addLayout(row)
 
         column.addSpacing(8)
-        column.addWidget(self._title("Colours"))
+        column.addWidget(self._title(tr("Colours")))
         column.addWidget(_Legend())
         column.addStretch()
         document.selection_changed.connect(self._update)
@@ -180,15 +180,18 @@ class PointsPanel(QWidget):
         for button in self.part_buttons.values():
             button.setEnabled(landmarks is not None)
         if landmarks is None:
-            self.selected.setText("No points yet.")
+            self.selected.setText(tr("No points yet."))
         elif not chosen:
             moved = int(landmarks.moved.sum())
-            by_hand = f" {moved} of 68 points moved." if moved else ""
-            self.selected.setText(f"Nothing selected.{by_hand}")
+            parts = [tr("Nothing selected."), tr("{moved} of 68 points moved.", moved=moved) if moved else ""]
+            self.selected.setText(" ".join(parts).strip())
         elif len(chosen) == 1:
             x, y = landmarks.points[chosen[0]]
-            self.selected.setText(f"{point_label(chosen[0])} at {x:.1f}, {y:.1f} px")
+            self.selected.setText(
+                tr("{point} at {x:.1f}, {y:.1f} px", point=point_label(chosen[0]), x=x, y=y)
+            )
         else:
             names = {part_of(point) for point in chosen}
-            where = f" ({names.pop().lower()})" if len(names) == 1 else ""
-            self.selected.setText(f"{len(chosen)} points{where}")
+            text = tr("{count} points", count=len(chosen))
+            part = tr(names.pop()) if len(names) == 1 else ""
+            self.selected.setText(f"{text} ({lowered(part)})" if part else text)

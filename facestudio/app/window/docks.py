@@ -14,6 +14,7 @@ from facestudio.app.panels.head_panel import HeadPanel
 from facestudio.app.panels.heads_panel import HeadsPanel
 from facestudio.app.panels.points_panel import PointsPanel
 from facestudio.app.window.turns import Turns
+from facestudio.app.words import tr
 
 if TYPE_CHECKING:
     from facestudio.app.window.main_window import MainWindow
@@ -46,12 +47,12 @@ class Docks:
         self.adjust = AdjustPanel(document)
         self.all: list[QDockWidget] = []
         for title, name, panel in (
-            ("Points", "pointsDock", self.points),
-            ("Head", "headDock", self.head),
-            ("Similar", "similarDock", self.heads),
-            ("Expression", "expressionDock", self.expression),
-            ("Camera", "cameraDock", self.camera),
-            ("Adjust", "adjustDock", self.adjust),
+            (tr("Points"), "pointsDock", self.points),
+            (tr("Head"), "headDock", self.head),
+            (tr("Similar"), "similarDock", self.heads),
+            (tr("Expression"), "expressionDock", self.expression),
+            (tr("Camera"), "cameraDock", self.camera),
+            (tr("Adjust"), "adjustDock", self.adjust),
         ):
             dock = QDockWidget(title, window)
             dock.setObjectName(name)

@@ -37,7 +37,7 @@ from facestudio.app.window.advice_strip import AdviceStrip
 from facestudio.app.window.docks import Docks
 from facestudio.app.window.menus import Menus
 from facestudio.app.window.notice import Notice, missing_runtime
-from facestudio.app.window.opening import OPEN_FILTER, Opened, Opener, can_take
+from facestudio.app.window.opening import Opened, Opener, can_take, open_filter
 from facestudio.app.window.outputs import Outputs
 from facestudio.app.window.person_photos import PersonPhotos
 from facestudio.app.window.projects import Projects, state_of
@@ -45,6 +45,7 @@ from facestudio.app.window.status import BuildStatus
 from facestudio.app.window.variants import VariantsMenu
 from facestudio.app.window.welcome import WelcomePage, sample_photos
 from facestudio.app.window.wiring import connect_actions, update_actions
+from facestudio.app.words import tr
 from facestudio.app.worker.maker import RunnerLike
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
@@ -87,7 +88,7 @@ class MainWindow(QMainWindow):
         self.outputs = Outputs(self, self.document, self.session, self.viewer, self.tasks, self.settings)
         self.projects = Projects(self)
         self.error_dialog: ErrorDialog | None = None
-        self.message = QLabel("Ready")
+        self.message = QLabel(tr("Ready"))
         self._build_centre()
         self.panels = Docks(self)
         self.docks = self.panels.all
@@ -112,7 +113,8 @@ class MainWindow(QMainWindow):
         self._show_workspace(False)
         command = missing_runtime()
         if command:
-            self.notice.tell("The models need ONNX Runtime, which is not installed. Install it with", command)
+            text = tr("The models need ONNX Runtime, which is not installed. Install it with")
+            self.notice.tell(text, command)
 
     # Building the window
 
@@ -121,7 +123,7 @@ class MainWindow(QMainWindow):
         self.zoom_label, self.welcome = QLabel(), WelcomePage(self.tasks, self.appearance)
         self.person_photos, self.advice_strip = PersonPhotos(self), AdviceStrip(self.appearance)
         editor = Pane(
-            "Photo",
+            tr("Photo"),
             [a["points"], a["mesh"], a["pin"], a["brush"]],
             [a["fit_face"], a["fit_photo"]],
             self.editor,
@@ -129,14 +131,14 @@ class MainWindow(QMainWindow):
             above=self.advice_strip,
             below=self.person_photos,
         )
-        more = QMenu("More", self)
+        more = QMenu(tr("More"), self)
         for name in ("unlit", "normals", "coverage", "uncertainty", "", "marks", "anaglyph"):
             if name:
                 more.addAction(a[name])
             else:
                 more.addSeparator()
         viewer = Pane(
-            "Head",
+            tr("Head"),
             [a["textured"], a["clay"], a["wireframe"], more, None, a["posed"], a["compare"]],
             [a[name] for name in ("front", "45-left", "left", "45-right", "right", "back")],
             self.viewer,
@@ -197,7 +199,7 @@ class MainWindow(QMainWindow):
         """Open the file dialog."""
         recent = self.settings.recent
         folder = str(recent[0].parent) if recent else ""
-        name, _ = QFileDialog.getOpenFileName(self, "Open a photo", folder, OPEN_FILTER)
+        name, _ = QFileDialog.getOpenFileName(self, tr("Open a photo"), folder, open_filter())
         if name:
             self.open_path(Path(name))
 
@@ -220,7 +222,7 @@ class MainWindow(QMainWindow):
         self._show_workspace(False)
 
     def _opening(self, name: str) -> None:
-        self.message.setText(f"Opening {name}…")
+        self.message.setText(tr("Opening {name}…", name=name))
 
     def _opened(self, opened: Opened) -> None:
         self.projects.when_saved(lambda: self._take(opened))
@@ -231,7 +233,7 @@ class MainWindow(QMainWindow):
             self.settings.add_recent(recent)
         self._show_workspace(True)
         self.viewer.start()
-        self.viewer.set_waiting_text("Building the head", "The shape comes first, then its texture.")
+        self.viewer.set_waiting_text(tr("Building the head"), tr("The shape comes first, then its texture."))
         self.document.set_photo(opened.photo, state_of(opened.project) or self.settings.first_state())
         self.projects.opened(opened)
         self.person_photos.keep(opened.picture)
@@ -241,7 +243,7 @@ class MainWindow(QMainWindow):
         self.message.setText(f"{opened.photo.name}  ·  {width} × {height}")
 
     def _open_failed(self, report: ErrorReport) -> None:
-        self.message.setText("Ready")
+        self.message.setText(tr("Ready"))
         self.show_error(report)
 
     def _forget_recent(self) -> None:
@@ -273,13 +275,13 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def _build_failed(self, report: ErrorReport) -> None:
-        self.viewer.set_waiting_text(report.title, report.message)
+        self.viewer.set_waiting_text(tr(report.title), report.message)
         if not self.outputs.exporting:
             self.show_error(report)
 
     def _cancelled(self) -> None:
-        self.message.setText("Cancelled. F5 builds again.")
-        self.viewer.set_waiting_text("Cancelled", "Build again with F5.")
+        self.message.setText(tr("Cancelled. F5 builds again."))
+        self.viewer.set_waiting_text(tr("Cancelled"), tr("Build again with F5."))
 
     def show_error(self, report: ErrorReport) -> None:
         """Show an error as a dialog that does not stop anything."""
@@ -294,7 +296,7 @@ class MainWindow(QMainWindow):
     # Small things
 
     def _hovered(self, text: str) -> None:
-        self.message.setText(text or "Ready")
+        self.message.setText(text or tr("Ready"))
 
     def _zoomed(self, scale: float) -> None:
         self.zoom_label.setText(f"{100 * scale:.0f} %")
@@ -305,17 +307,8 @@ class MainWindow(QMainWindow):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         names = (
-            "select_part",
-            "reset_points",
-            "reset_part",
-            "reset_all",
-            "",
-            "remove_pin",
-            "remove_pins",
-            "",
-            "fit_face",
-            "fit_photo",
-            "mesh",
+            *("select_part", "reset_points", "reset_part", "reset_all", ""),
+            *("remove_pin", "remove_pins", "", "fit_face", "fit_photo", "mesh"),
         )
         for name in names:
             if name:
@@ -348,7 +341,7 @@ class MainWindow(QMainWindow):
             for dock in self.docks:
                 dock.hide()
             self.setWindowTitle("facestudio")
-            self.message.setText("Ready")
+            self.message.setText(tr("Ready"))
             self.welcome.show_photos(self.settings.recent)
         self.refresh()
 

@@ -16,6 +16,7 @@ from facestudio.app.document.session import Session
 from facestudio.app.editor.picture import qimage_of
 from facestudio.app.settings import Settings
 from facestudio.app.viewer.viewer import Viewer
+from facestudio.app.words import tr
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 from facestudio.values import Head
@@ -149,12 +150,12 @@ class Outputs(QObject):
         if self._last is None or self._session.head is None:
             return
         options = replace(self._last, overwrite=True)
-        self.told.emit(f"Exporting {options.name}…")
+        self.told.emit(tr("Exporting {name}…", name=options.name))
         self._session.with_texture(options.texture_size, lambda head: self._write_again(head, options))
 
     def _write_again(self, head: Head, options: ExportOptions) -> None:
         def done(files: tuple[Path, ...]) -> None:
-            self.told.emit("Written again: " + ", ".join(path.name for path in files))
+            self.told.emit(tr("Written again: {names}", names=", ".join(path.name for path in files)))
 
         self._tasks.start(lambda: _export(head, options), done, self.failed.emit)
 

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QSize, Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDropEvent, QIcon, QPixmap
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from facestudio.app.editor.picture import Picture, qimage_of, thumbnail
 from facestudio.app.panels.pane import action_button
-from facestudio.app.window.opening import PHOTO_FILTER, Opened, Opener, can_take
+from facestudio.app.window.opening import Opened, Opener, can_take, photo_filter
+from facestudio.app.words import tr
 from facestudio.pipeline.request import MOST_PHOTOS
 from facestudio.values import Photo
 
@@ -19,17 +20,13 @@ if TYPE_CHECKING:
 _THUMBNAIL = 44
 
 
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("PersonPhotos", text)
-
-
 class PersonPhotos(QWidget):
     """Adds, shows and removes photos of the person; photos dropped here are added."""
 
     def __init__(self, window: "MainWindow") -> None:
         super().__init__()
         self.setObjectName("photoStrip")
-        self.setAccessibleName(_tr("Photos of this person"))
+        self.setAccessibleName(tr("Photos of this person"))
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAcceptDrops(True)
         self._window, self._document = window, window.document
@@ -39,13 +36,11 @@ class PersonPhotos(QWidget):
         self.opener = Opener(window.tasks, self)
         self.opener.opened.connect(self._opened)
         self.opener.failed.connect(window.show_error)
-        self.opener.started.connect(
-            lambda name: window.message.setText(_tr("Opening {name}…").format(name=name))
-        )
+        self.opener.started.connect(lambda name: window.message.setText(tr("Opening {name}…", name=name)))
         self._row = QHBoxLayout()
         self._row.setSpacing(4)
         self.add = action_button(window.actions_["add_photo"], text=True)
-        self.note = QLabel(_tr("2 to 5 photos of one person make one head"))
+        self.note = QLabel(tr("2 to 5 photos of one person make one head"))
         self.note.setObjectName("muted")
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 4)
@@ -68,7 +63,7 @@ class PersonPhotos(QWidget):
         photo = self._document.photo
         folder = "" if photo is None or photo.path is None else str(photo.path.parent)
         names, _ = QFileDialog.getOpenFileNames(
-            self._window, _tr("Add photos of this person"), folder, PHOTO_FILTER
+            self._window, tr("Add photos of this person"), folder, photo_filter()
         )
         for name in names:
             self.open_path(Path(name))
@@ -85,11 +80,11 @@ class PersonPhotos(QWidget):
         if self._document.opened is None:
             return
         if len(self._document.photos) >= MOST_PHOTOS:
-            self._window.message.setText(_tr("No more than five photos of one person"))
+            self._window.message.setText(tr("No more than five photos of one person"))
             return
         self._pictures.append((opened.photo, opened.picture))
         self._document.add_photo(opened.photo)
-        self._window.message.setText(_tr("Added {name}").format(name=opened.photo.name))
+        self._window.message.setText(tr("Added {name}", name=opened.photo.name))
 
     def _photo_changed(self) -> None:
         self.opener.forget()
@@ -115,9 +110,7 @@ class PersonPhotos(QWidget):
             image.setDevicePixelRatio(ratio)
             button.setIcon(QIcon(image))
             button.setToolTip(one.photo.name)
-            button.setAccessibleName(
-                _tr("Photo {number}: {name}").format(number=number + 1, name=one.photo.name)
-            )
+            button.setAccessibleName(tr("Photo {number}: {name}", number=number + 1, name=one.photo.name))
             button.clicked.connect(lambda checked=False, n=number: self._document.show_photo(n))
             self._group.addButton(button)
             self._row.addWidget(button)
@@ -162,7 +155,7 @@ class PersonPhotos(QWidget):
         if number:
             menu = QMenu(self)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            menu.addAction(_tr("Remove this photo"), lambda: self._document.remove_photo(number))
+            menu.addAction(tr("Remove this photo"), lambda: self._document.remove_photo(number))
             menu.popup(event.globalPos())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

@@ -9,6 +9,7 @@ from facestudio.app.dialogs.help_dialog import AboutDialog, HelpDialog
 from facestudio.app.dialogs.preferences_dialog import PreferencesDialog
 from facestudio.app.editor.motion import part_of, parts
 from facestudio.app.preferences import Preferences
+from facestudio.app.words import lowered, tr
 from facestudio.app.worker.report import ErrorReport
 from facestudio.database.model import database_folders
 from facestudio.errors import WriteError
@@ -72,7 +73,7 @@ def connect_actions(window: "MainWindow") -> None:
     a["brush"].toggled.connect(lambda on: on and a["pin"].setChecked(False))
     a["pin"].toggled.connect(lambda on: on and a["brush"].setChecked(False))
     a["brush_clear"].triggered.connect(
-        lambda: document.change(replace(document.state, unused=()), "Use the whole photo")
+        lambda: document.change(replace(document.state, unused=()), tr("Use the whole photo"))
     )
     a["points"].toggled.connect(editor.set_show_points)
     a["mesh"].toggled.connect(editor.set_show_mesh)
@@ -114,10 +115,10 @@ def update_actions(window: "MainWindow") -> None:
     a.enable(_NEED_VIEW, session.head is not None and window.viewer.view is not None)
     a["undo"].setEnabled(stack.canUndo() and quiet)
     a["redo"].setEnabled(stack.canRedo() and quiet)
-    a["undo"].setText(f"Undo {_lower(stack.undoText())}".strip())
-    a["redo"].setText(f"Redo {_lower(stack.redoText())}".strip())
-    a["undo"].setIconText("Undo")
-    a["redo"].setIconText("Redo")
+    a["undo"].setText(tr("Undo {step}", step=lowered(stack.undoText())).strip())
+    a["redo"].setText(tr("Redo {step}", step=lowered(stack.redoText())).strip())
+    a["undo"].setIconText(tr("Undo"))
+    a["redo"].setIconText(tr("Redo"))
     a["brush_clear"].setEnabled(bool(document.state.unused) and quiet)
     # Not every way to find a head tells how sure it is.
     a["uncertainty"].setVisible(session.figure is not None and session.figure.uncertainty is not None)
@@ -149,10 +150,6 @@ def _reset_points(window: "MainWindow") -> None:
         _remove_pin(window)
     else:
         window.document.reset(window.document.selection)
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 def _whole_parts(window: "MainWindow") -> frozenset[int]:
