@@ -42,6 +42,9 @@ SPECS: dict[str, Spec] = {
     "screenshot": Spec(
         "Screenshot…", "Ctrl+Shift+S", "camera", "Save a picture of the view, or a sheet of views"
     ),
+    "copy_view": Spec(
+        "Copy screenshot", "Ctrl+Shift+C", "copy", "Put a picture of the view into the clipboard"
+    ),
     "quit": Spec("Quit", "Ctrl+Q"),
     "undo": Spec("Undo", "Ctrl+Z", "undo"),
     "redo": Spec("Redo", "Ctrl+Shift+Z", "redo"),

@@ -336,6 +336,8 @@ class Document(QObject):
             self.undo_stack.redo()
 
     def _push(self, after: EditState, text: str, merge: int = -1) -> None:
+        if self.in_gesture:  # no step is made within another
+            return
         self.about_to_change.emit()
         self.undo_stack.push(_Change(self, self.state, after, text, merge))
 

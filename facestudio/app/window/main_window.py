@@ -35,6 +35,7 @@ from facestudio.app.settings import Settings
 from facestudio.app.viewer.viewer import Viewer
 from facestudio.app.window.advice_strip import AdviceStrip
 from facestudio.app.window.docks import Docks
+from facestudio.app.window.drag_out import DragOut
 from facestudio.app.window.menus import Menus
 from facestudio.app.window.notice import Notice, missing_runtime
 from facestudio.app.window.opening import Opened, Opener, can_take, open_filter
@@ -103,6 +104,8 @@ class MainWindow(QMainWindow):
             self._forget_recent,
             self.variants,
         )
+        self.drag_out = DragOut(self)
+        self.menus.toolbar.addWidget(self.drag_out)
         for dock in self.docks:
             self.menus.panels.addAction(dock.toggleViewAction())
         self._build_status()
@@ -358,7 +361,7 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take what may be a photo."""
-        if can_take(event.mimeData()):
+        if can_take(event.mimeData()) and event.source() is None:  # not what is dragged out
             event.acceptProposedAction()
             self.welcome.set_drop_over(True)
 
@@ -385,6 +388,7 @@ class MainWindow(QMainWindow):
         self.hide()
         self.panels.turns.carry_out()
         self.tasks.close()
+        self.drag_out.close_out()
         self.projects.close()  # after a copy that was being written
         if not self.session.close():
             self.session.setParent(None)

@@ -25,6 +25,7 @@ _FILE = (
         "export",
         "export_again",
         "screenshot",
+        "copy_view",
         "",
         "close_photo",
         "quit",

@@ -1,11 +1,12 @@
 """What leaves the app: exports and screenshots, made away from the UI thread."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
 
@@ -164,7 +165,38 @@ class Outputs(QObject):
 
     # Screenshot
 
+    def copy_view(self) -> None:
+        """Put a picture of the view as it is into the clipboard; where there is no view, one from the front."""
+        if self._session.head is None:
+            return
+        views = () if self._viewer.view is not None else ("front",)
+        options = ScreenshotOptions(views, 1, 960, with_photo=False, file=None, overwrite=False)
+
+        def then(picture: QImage) -> None:
+            QGuiApplication.clipboard().setImage(picture)
+            self.told.emit(
+                tr("Copied, {width} × {height} pixels", width=picture.width(), height=picture.height())
+            )
+
+        self._draw(options, then, self.failed.emit)
+
     def _screenshot_wanted(self, dialog: ScreenshotDialog, options: ScreenshotOptions) -> None:
+        def then(picture: QImage) -> None:
+            if isValid(dialog):  # it may have been closed meanwhile
+                dialog.done_with(picture, options.file)
+
+        def failed(report: ErrorReport) -> None:
+            if isValid(dialog):
+                dialog.refuse(report)
+
+        self._draw(options, then, failed)
+
+    def _draw(
+        self,
+        options: ScreenshotOptions,
+        then: Callable[[QImage], None],
+        failed: Callable[[ErrorReport], None],
+    ) -> None:
         figure, photo, view = self._session.figure, self._document.photo, self._viewer.view
         from facestudio.render.scene import Background
 
@@ -196,13 +228,5 @@ class Outputs(QObject):
             if options.file is not None:
                 pictures.save_png(pixels, options.file, overwrite=options.overwrite)
             return qimage_of(pixels)
-
-        def then(picture: QImage) -> None:
-            if isValid(dialog):  # it may have been closed meanwhile
-                dialog.done_with(picture, options.file)
-
-        def failed(report: ErrorReport) -> None:
-            if isValid(dialog):
-                dialog.refuse(report)
 
         self._tasks.start(draw, then, failed)

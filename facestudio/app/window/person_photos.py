@@ -31,6 +31,7 @@ class PersonPhotos(QWidget):
         self.setAcceptDrops(True)
         self._window, self._document = window, window.document
         self._pictures: list[tuple[Photo, Picture]] = []
+        self._late: list[Opened] = []  # read while a point was dragged
         self.buttons: list[QToolButton] = []
         self._group = QButtonGroup(self)
         self.opener = Opener(window.tasks, self)
@@ -52,6 +53,8 @@ class PersonPhotos(QWidget):
         self._document.photo_changed.connect(self._photo_changed)
         self._document.photos_changed.connect(self._show_all)
         self._document.photo_shown.connect(self._shown)
+        # When the gesture's own step is made.
+        self._document.gesture_changed.connect(self._add_late, Qt.ConnectionType.QueuedConnection)
 
     def keep(self, picture: Picture) -> None:
         """Take the picture of the photo that was opened."""
@@ -79,6 +82,9 @@ class PersonPhotos(QWidget):
     def _opened(self, opened: Opened) -> None:
         if self._document.opened is None:
             return
+        if self._document.in_gesture:  # no step is made within another
+            self._late.append(opened)
+            return
         if len(self._document.photos) >= MOST_PHOTOS:
             self._window.message.setText(tr("No more than five photos of one person"))
             return
@@ -86,8 +92,15 @@ class PersonPhotos(QWidget):
         self._document.add_photo(opened.photo)
         self._window.message.setText(tr("Added {name}", name=opened.photo.name))
 
+    def _add_late(self, in_gesture: bool) -> None:
+        if not in_gesture and self._late:
+            late, self._late = self._late, []
+            for opened in late:
+                self._opened(opened)
+
     def _photo_changed(self) -> None:
         self.opener.forget()
+        self._late.clear()
         self._pictures.clear()
 
     def _show_all(self) -> None:
@@ -160,7 +173,8 @@ class PersonPhotos(QWidget):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take what may be a photo."""
-        if self._document.opened is not None and can_take(event.mimeData()):
+        own = event.source() is not None
+        if self._document.opened is not None and can_take(event.mimeData()) and not own:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:

@@ -25,7 +25,7 @@ _NEED_POINTS = (
     *("fit_face", "select_all", "points", "whole_part", "soft", "mirror"),
     *("reset_points", "reset_part", "reset_all", "select_part"),
 )
-_NEED_HEAD = ("pin", "mesh", "screenshot", "export", "posed", "marks", *MODE_NAMES, *VIEW_NAMES)
+_NEED_HEAD = ("pin", "mesh", "screenshot", "copy_view", "export", "posed", "marks", *MODE_NAMES, *VIEW_NAMES)
 _NEED_VIEW = (*VIEW_NAMES, "compare", "anaglyph")
 
 
@@ -44,6 +44,7 @@ def connect_actions(window: "MainWindow") -> None:
         "export": window.outputs.open_export,
         "export_again": window.outputs.repeat,
         "screenshot": window.outputs.open_screenshot,
+        "copy_view": window.outputs.copy_view,
         "quit": window.close,
         "undo": document.undo,
         "redo": document.redo,
@@ -108,8 +109,9 @@ def update_actions(window: "MainWindow") -> None:
     landmarks, stack = document.landmarks, document.undo_stack
     quiet = not document.in_gesture
     a.enable(_NEED_PHOTO, document.photo is not None)
-    a["add_photo"].setEnabled(0 < len(document.photos) < MOST_PHOTOS and quiet)
-    a["remove_photo"].setEnabled(document.state.place > 0 and quiet)
+    # What is greyed for the length of a drag only flickers: photos that come meanwhile wait for its end.
+    a["add_photo"].setEnabled(0 < len(document.photos) < MOST_PHOTOS)
+    a["remove_photo"].setEnabled(document.state.place > 0)
     a.enable(_NEED_POINTS, landmarks is not None)
     a.enable(_NEED_HEAD, session.head is not None)
     a.enable(_NEED_VIEW, session.head is not None and window.viewer.view is not None)
@@ -133,6 +135,7 @@ def update_actions(window: "MainWindow") -> None:
     a["reset_part"].setEnabled(bool(displaced & _whole_parts(window)))
     a["select_part"].setEnabled(bool(chosen))
     a["cancel"].setEnabled(session.busy)
+    window.drag_out.refresh()
     if document.photo is not None:
         window.setWindowTitle(f"{window.projects.name}[*] - facestudio")
     window.setWindowModified(window.projects.dirty)
