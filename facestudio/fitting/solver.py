@@ -313,6 +313,30 @@ def fit_map(
     )
 
 
+def improved(
+    fit: Fit,
+    model: SparseModel,
+    evidence: Evidence,
+    prior: Prior,
+    iterations: int,
+    check: Callable[[], None],
+    *,
+    steady: bool = True,
+) -> Fit:
+    """Go on from a fit with other evidence or another prior."""
+    return fit_map(
+        model,
+        evidence,
+        fit.camera,
+        prior,
+        identity=fit.identity,
+        expression=fit.expression,
+        iterations=iterations,
+        steady=steady,
+        check=check,
+    )
+
+
 def _movable(expression: FloatArray, push: FloatArray) -> BoolArray:
     """Tell which weights are not held at 0 or 1 by the direction they are pushed in."""
     return ~(((expression <= 0) & (push < 0)) | ((expression >= 1) & (push > 0)))

@@ -8,9 +8,9 @@ import numpy as np
 
 from facestudio.database.model import HeadDatabase
 from facestudio.database.shape_model import load_shape_model
-from facestudio.fitting.depth import estimate_depth
+from facestudio.fitting.depth import DepthRegression, depth_regression
 from facestudio.fitting.evidence import (
-    corrected_mesh,
+    correction_weights,
     landmark_evidence,
     mesh_evidence,
     mixed,
@@ -31,7 +31,7 @@ from facestudio.fitting.residual import (
     residual_spline,
     without_parting,
 )
-from facestudio.fitting.solver import fit_map
+from facestudio.fitting.solver import fit_map, improved
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
 from facestudio.fitting.uncertainty import (
     after_pinning,
@@ -123,6 +123,8 @@ class ShapeProblem:
         self._mesh_model, self._landmark_model = sparse_models(database, template)
         self._camera = photo_camera(photo, focal_px)
         self._start: Fit | None = None
+        self._carried: dict[int, FloatArray] = {}  # by the mesh, which lives as long
+        self._depths: tuple[tuple[SimilarHead, ...], DepthRegression] | None = None
         self._deltas: Float32Array | None = None
         self._uncertainty: Float32Array | None = None
         face = located.face
@@ -168,14 +170,23 @@ class ShapeProblem:
                 self._landmark_model, jaw, identity, expression, camera, landmarks.points
             )
             return model, landmark_evidence(landmarks, pixels_per_mm(camera))
-        mesh = corrected_mesh(face.mesh.points, located, landmarks)
+        mesh = self._corrected(face.mesh.points, located, landmarks)
         noise = self._noise or mesh_noise().scaled(POINT_CAUTION)
         seen = mesh_evidence(mesh, noise, camera, face.expression)
         if self._refined is not None:
-            refined = corrected_mesh(self._refined, located, landmarks)
+            refined = self._corrected(self._refined, located, landmarks)
             own = load_observer().noise.scaled(MOVED_CAUTION)
             seen = mixed(seen, mesh_evidence(refined, own, camera), self._trust)
         return self._mesh_model, seen
+
+    def _corrected(self, mesh: FloatArray, located: Landmarks, given: Landmarks) -> FloatArray:
+        """Carry corrections of the 68 points over to mesh points, (478, 2) px, with weights that are kept."""
+        shift = given.points - located.points
+        if np.abs(shift).max() < 1e-6:
+            return mesh
+        if id(mesh) not in self._carried:
+            self._carried[id(mesh)] = correction_weights(mesh, located)
+        return mesh + self._carried[id(mesh)] @ shift
 
     def first_fit(self, check: Callable[[], None]) -> Fit:
         """Fit to the points as located, with the prior of the whole database (kept)."""
@@ -225,7 +236,7 @@ class ShapeProblem:
         fit = self.first_fit(check)
         if landmarks is not (self._located.located or self._located.landmarks):
             model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
-            fit = self._honest(_improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check))
+            fit = self._honest(improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check))
         if method == PAPER_CNN:
             return fit, look_alikes(self._database, self._photo.pixels, landmarks.points, excluded=excluded)
         face = self._mesh_model.points(fit.identity, local=fit.local)
@@ -262,10 +273,10 @@ class ShapeProblem:
         model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
         if method == "map":
             prior = replace(self._prior, identity=centre, precision=self._spread)
-            fit = _improved(fit, model, evidence, prior, _FULL_STEPS, check, steady=False)
+            fit = improved(fit, model, evidence, prior, _FULL_STEPS, check, steady=False)
         else:
             prior = self._prior_around(centre, self._prior)
-            fit = self._honest(_improved(fit, model, evidence, prior, _FINAL_STEPS, check))
+            fit = self._honest(improved(fit, model, evidence, prior, _FINAL_STEPS, check))
         fit = self.with_pins(fit, pins)
         check()
         vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
@@ -304,15 +315,21 @@ class ShapeProblem:
         depth = to_camera_space(camera, posed)[:, 2]
         seen = back_project(camera, landmarks.points, depth)
         # The conditional depth of the heads at hand, corrected by what the full fit knows of this head.
-        weights = np.ones(len(self._database)) / len(self._database)
-        for head in heads:
-            weights[self._database.index(head.id)] += head.weight
-        estimate = estimate_depth((seen - posed + neutral)[:, :2], self._database_points, weights)
-        current = estimate_depth(neutral[:, :2], self._database_points, weights)
+        depths = self._depths_among(heads)
+        estimate, current = depths.depth_of((seen - posed + neutral)[:, :2]), depths.depth_of(neutral[:, :2])
         shifted = posed[:, 2] + np.clip(estimate.depth - current.depth, -4.0, 4.0)
         goal = posed.copy()
         goal[:, 2] = shifted
         return back_project(camera, landmarks.points, to_camera_space(camera, goal)[:, 2])
+
+    def _depths_among(self, heads: tuple[SimilarHead, ...]) -> DepthRegression:
+        """Return how depth follows from frontal positions among similar heads; kept, for drags keep these."""
+        if self._depths is None or self._depths[0] != heads:
+            weights = np.ones(len(self._database)) / len(self._database)
+            for head in heads:
+                weights[self._database.index(head.id)] += head.weight
+            self._depths = heads, depth_regression(self._database_points, weights)
+        return self._depths[1]
 
     def _mean_head(self, fit: Fit) -> Shape:
         head = self._database.mean_head()
@@ -362,27 +379,3 @@ class ShapeProblem:
             vertices=shape.vertices + field.displacement,
             uncertainty_mm=surer(shape.uncertainty_mm, field.held),
         )
-
-
-def _improved(
-    fit: Fit,
-    model: SparseModel,
-    evidence: Evidence,
-    prior: Prior,
-    iterations: int,
-    check: Callable[[], None],
-    *,
-    steady: bool = True,
-) -> Fit:
-    """Go on from a fit with other evidence or another prior."""
-    return fit_map(
-        model,
-        evidence,
-        fit.camera,
-        prior,
-        identity=fit.identity,
-        expression=fit.expression,
-        iterations=iterations,
-        steady=steady,
-        check=check,
-    )

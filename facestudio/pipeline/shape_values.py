@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from facestudio.values import Camera, DetectedFace, Float32Array, FloatArray, Landmarks
+from facestudio.values import Camera, DetectedFace, Float32Array, FloatArray, Landmarks, with_expression
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +31,4 @@ class Shape:
 
     def posed(self) -> FloatArray:
         """Return the head as it stands in the photo, (V, 3) mm."""
-        return self.vertices + np.tensordot(
-            self.expression, self.expression_deltas.astype(np.float64), axes=1
-        )
+        return with_expression(self.vertices, self.expression, self.expression_deltas)

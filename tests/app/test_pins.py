@@ -87,7 +87,7 @@ def test_a_pin_is_dragged_nudged_and_deleted_as_a_point_is(whole):
     person.key(Qt.Key.Key_Left)
     person.key(Qt.Key.Key_Down, SHIFT)
     assert (pins(person)[0].x, pins(person)[0].y) == (before.x - 1, before.y + 10)
-    assert pin_label(pin.vertex) in window.points_panel.pins.text()
+    assert pin_label(pin.vertex) in window.panels.points.pins.text()
     there = person.editor.transform.to_widget(QPointF(pins(person)[0].x, pins(person)[0].y)).toPoint()
     person.press(there)
     person.move(there + QPoint(20, 0))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QGuiApplication,
 )
 from PySide6.QtWidgets import (
+    QDockWidget,
     QFileDialog,
     QLabel,
     QMainWindow,
@@ -43,15 +44,17 @@ from facestudio.app.window.outputs import Outputs
 from facestudio.app.window.person_photos import PersonPhotos
 from facestudio.app.window.projects import Projects, state_of
 from facestudio.app.window.status import BuildStatus
+from facestudio.app.window.turns import Turns
 from facestudio.app.window.variants import VariantsMenu
 from facestudio.app.window.welcome import WelcomePage, sample_photos
-from facestudio.app.window.wiring import connect_actions, update_actions
+from facestudio.app.window.wiring import connect_actions, show_editor_menu, update_actions
 from facestudio.app.words import tr
 from facestudio.app.worker.maker import RunnerLike
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 
 _LAYOUT_VERSION = 3
+_LATER_MS = 40  # the first page is painted by then
 # Builders whose thread did not end in time: kept alive, since a thread's owner may not die before it.
 _unfinished: list[Session] = []
 
@@ -91,9 +94,8 @@ class MainWindow(QMainWindow):
         self.error_dialog: ErrorDialog | None = None
         self.message = QLabel(tr("Ready"))
         self._build_centre()
-        self.panels = Docks(self)
-        self.docks = self.panels.all
-        self.points_panel, self.head_panel = self.panels.points, self.panels.head
+        self._docks = Docks(self)
+        self.later = Turns(self)
         self.variants = VariantsMenu(self.document, self)
         self.menus = Menus(
             self,
@@ -106,8 +108,6 @@ class MainWindow(QMainWindow):
         )
         self.drag_out = DragOut(self)
         self.menus.toolbar.addWidget(self.drag_out)
-        for dock in self.docks:
-            self.menus.panels.addAction(dock.toggleViewAction())
         self._build_status()
         connect_actions(self)
         self._connect()
@@ -118,6 +118,7 @@ class MainWindow(QMainWindow):
         if command:
             text = tr("The models need ONNX Runtime, which is not installed. Install it with")
             self.notice.tell(text, command)
+        self.later.carry_out(self._docks.build(), self.appearance.late_icons(), after_ms=_LATER_MS)
 
     # Building the window
 
@@ -181,8 +182,7 @@ class MainWindow(QMainWindow):
         self.opener.failed.connect(self._open_failed)
         self.editor.hover_changed.connect(self._hovered)
         self.editor.zoom_changed.connect(self._zoomed)
-        self.editor.menu_wanted.connect(self._editor_menu)
-        self.points_panel.reach_changed.connect(self.editor.set_reach)
+        self.editor.menu_wanted.connect(lambda point, at: show_editor_menu(self, point, at))
         self.session.figure_changed.connect(self._figure_changed)
         self.viewer.started.connect(self._view_started)
         self.viewer.asked.connect(self.message.setText)
@@ -195,6 +195,17 @@ class MainWindow(QMainWindow):
         self.build_status.cancel_wanted.connect(self.session.cancel)
         self.appearance.changed.connect(self._apply_theme)
         self.document.gesture_changed.connect(self._busy_changed)
+
+    @property
+    def panels(self) -> Docks:
+        """The panels; whatever of the window was left for later is made now."""
+        self.later.finish()
+        return self._docks
+
+    @property
+    def docks(self) -> list[QDockWidget]:
+        """The docks, in the order of their tabs."""
+        return self.panels.all
 
     # Opening
 
@@ -304,22 +315,6 @@ class MainWindow(QMainWindow):
     def _zoomed(self, scale: float) -> None:
         self.zoom_label.setText(f"{100 * scale:.0f} %")
 
-    def _editor_menu(self, point: int | None, at: QPoint) -> None:
-        if point is not None and point not in self.document.selection:
-            self.document.select(frozenset({point}))
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        names = (
-            *("select_part", "reset_points", "reset_part", "reset_all", ""),
-            *("remove_pin", "remove_pins", "", "fit_face", "fit_photo", "mesh"),
-        )
-        for name in names:
-            if name:
-                menu.addAction(self.actions_[name])
-            else:
-                menu.addSeparator()
-        menu.popup(at)
-
     def _apply_theme(self) -> None:
         theme = self.appearance.theme
         self.editor.set_colours(theme.colour("editor"), theme.colour("accent"))
@@ -336,12 +331,13 @@ class MainWindow(QMainWindow):
         self.menus.toolbar.setVisible(on)
         self.menus.panels.setEnabled(on)
         if on and not showing:
+            self.later.finish()
             state = self.settings.layout("docks")
             if state is None or not self.restoreState(state, _LAYOUT_VERSION):
-                self.panels.arrange()
+                self._docks.arrange()
             self.menus.toolbar.show()
         if not on:
-            for dock in self.docks:
+            for dock in self._docks.all:
                 dock.hide()
             self.setWindowTitle("facestudio")
             self.message.setText(tr("Ready"))
@@ -386,7 +382,8 @@ class MainWindow(QMainWindow):
         self.settings.set_layout("splitter", self.splitter.saveState())
         self.settings.save()
         self.hide()
-        self.panels.turns.carry_out()
+        self.later.carry_out()
+        self._docks.turns.carry_out()
         self.tasks.close()
         self.drag_out.close_out()
         self.projects.close()  # after a copy that was being written

@@ -4,9 +4,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QMenu
+
 from facestudio.app.actions import MODE_NAMES, THEME_NAMES, VIEW_NAMES
-from facestudio.app.dialogs.help_dialog import AboutDialog, HelpDialog
-from facestudio.app.dialogs.preferences_dialog import PreferencesDialog
 from facestudio.app.editor.motion import part_of, parts
 from facestudio.app.preferences import Preferences
 from facestudio.app.words import lowered, tr
@@ -62,8 +63,8 @@ def connect_actions(window: "MainWindow") -> None:
         "zoom_in": lambda: editor.zoom(1.25),
         "zoom_out": lambda: editor.zoom(0.8),
         "preferences": lambda: _ask_preferences(window),
-        "shortcuts": lambda: HelpDialog(window).open(),
-        "about": lambda: AboutDialog(window).open(),
+        "shortcuts": lambda: _help(window),
+        "about": lambda: _about(window),
     }.items():
         a[name].triggered.connect(lambda checked=False, run=do: run())
     for name in ("whole_part", "soft", "mirror"):
@@ -79,7 +80,7 @@ def connect_actions(window: "MainWindow") -> None:
     a["points"].toggled.connect(editor.set_show_points)
     a["mesh"].toggled.connect(editor.set_show_mesh)
     a["marks"].toggled.connect(viewer.set_show_marks)
-    a["compare"].toggled.connect(window.panels.compare)
+    a["compare"].toggled.connect(lambda on: window.panels.compare(on))
     a["anaglyph"].toggled.connect(viewer.set_anaglyph)
     a["posed"].toggled.connect(session.set_posed)
     for shown in MODE_NAMES:
@@ -160,6 +161,23 @@ def _whole_parts(window: "MainWindow") -> frozenset[int]:
     return chosen.union(*(parts().get(part_of(point), frozenset()) for point in chosen))
 
 
+def show_editor_menu(window: "MainWindow", point: int | None, at: QPoint) -> None:
+    """Show what can be done with the point under the pointer, or with the photo."""
+    if point is not None and point not in window.document.selection:
+        window.document.select(frozenset({point}))
+    menu = QMenu(window)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    for name in (
+        *("select_part", "reset_points", "reset_part", "reset_all", ""),
+        *("remove_pin", "remove_pins", "", "fit_face", "fit_photo", "mesh"),
+    ):
+        if name:
+            menu.addAction(window.actions_[name])
+        else:
+            menu.addSeparator()
+    menu.popup(at)
+
+
 def _select_all(window: "MainWindow") -> None:
     if window.document.landmarks is not None:
         window.document.select(frozenset(range(len(window.document.landmarks.points))))
@@ -193,7 +211,21 @@ def prefer(window: "MainWindow", preferences: Preferences) -> None:
             window.session.rebuild()
 
 
+def _help(window: "MainWindow") -> None:
+    from facestudio.app.dialogs.help_dialog import HelpDialog
+
+    HelpDialog(window).open()
+
+
+def _about(window: "MainWindow") -> None:
+    from facestudio.app.dialogs.help_dialog import AboutDialog
+
+    AboutDialog(window).open()
+
+
 def _ask_preferences(window: "MainWindow") -> None:
+    from facestudio.app.dialogs.preferences_dialog import PreferencesDialog
+
     dialog = PreferencesDialog(window.settings, sorted(database_folders()), window)
     dialog.wanted.connect(lambda preferences: prefer(window, preferences))
     dialog.open()
