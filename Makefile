@@ -1,6 +1,6 @@
 # The commands people type. Everything that sets up is in packaging/setup.sh; a second run costs no set-up time.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint unit windows wheel app clean
+.PHONY: help setup demo test lint unit windows wheel app words clean
 
 BIN := .venv/bin
 OUT := out
@@ -39,6 +39,9 @@ windows: setup ## tests of the app, on a screen of their own
 
 wheel: setup ## build dist/*.whl
 	$(BIN)/python -m build --wheel --no-isolation
+
+words: setup ## collect the app's texts for translators (resources/translations)
+	$(BIN)/python packaging/translations.py
 
 clean: ## remove .venv and everything made
 	rm -rf .venv out build dist .ruff_cache .import_linter_cache

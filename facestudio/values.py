@@ -321,6 +321,12 @@ class PhotoFit:
         _freeze(self, expression=(np.float64, (52,)))
 
 
+def with_expression(vertices: FloatArray, weights: FloatArray, deltas: Float32Array) -> FloatArray:
+    """Return vertices (V, 3) with expression shapes (52, V, 3) added by their weights (52,), mm; most are none."""
+    active = np.flatnonzero(weights)
+    return vertices + np.tensordot(weights[active], deltas[active], axes=1)
+
+
 @dataclass(frozen=True, eq=False)
 class Head:
     """The result: a complete head on the template's topology, in head space, millimetres.
@@ -390,4 +396,4 @@ class Head:
 
     def posed_vertices(self) -> FloatArray:
         """Return the vertices with the photo's expression, (V, 3) float64 mm, head space."""
-        return self.vertices + np.tensordot(self.expression, self.expression_deltas, axes=1)
+        return with_expression(self.vertices, self.expression, self.expression_deltas)

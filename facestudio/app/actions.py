@@ -8,6 +8,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from facestudio.app.appearance.theme import Appearance
+from facestudio.app.words import tr
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,20 @@ SPECS: dict[str, Spec] = {
     "screenshot": Spec(
         "Screenshot…", "Ctrl+Shift+S", "camera", "Save a picture of the view, or a sheet of views"
     ),
+    "copy_view": Spec(
+        "Copy screenshot", "Ctrl+Shift+C", "copy", "Put a picture of the view into the clipboard"
+    ),
     "quit": Spec("Quit", "Ctrl+Q"),
     "undo": Spec("Undo", "Ctrl+Z", "undo"),
     "redo": Spec("Redo", "Ctrl+Shift+Z", "redo"),
     "select_all": Spec("Select all points", "Ctrl+A"),
     "select_part": Spec("Select the part", "Ctrl+Shift+A", "", "Extend the selection to whole parts"),
-    "reset_points": Spec("Reset selected points", "Delete", "reset", "Put the selected points back"),
+    "reset_points": Spec(
+        "Reset selected points",
+        "Delete",
+        "reset",
+        "Put the selected points back, or take the chosen pin away",
+    ),
     "reset_part": Spec("Reset the part", "Shift+Delete", "", "Put the parts of the selected points back"),
     "reset_all": Spec(
         "Reset all points", "Ctrl+Delete", "reset", "Put all points back where they were located"
@@ -65,6 +74,15 @@ SPECS: dict[str, Spec] = {
         "Paint over what the texture may not take from the photo",
         True,
     ),
+    "pin": Spec(
+        "Pin",
+        "H",
+        "pin",
+        "Tie the head to the photo where the points do not reach: ears, hairline, outline; also Shift and drag",
+        True,
+    ),
+    "remove_pin": Spec("Remove pin", "", "", "Take the chosen pin away"),
+    "remove_pins": Spec("Remove all pins", "", "", "Take all pins of this photo away"),
     "brush_clear": Spec("Use the whole photo", "", "", "Take all strokes of the brush away"),
     "fit_photo": Spec("Show whole photo", "Home", "image", "Show the whole photo"),
     "fit_face": Spec("Show face", "F", "fit", "Show the face"),
@@ -119,17 +137,17 @@ class Actions(QObject):
         super().__init__(window)
         self._all: dict[str, QAction] = {}
         for name, spec in SPECS.items():
-            action = QAction(spec.text, window)
+            action = QAction(tr(spec.text), window)
             action.setObjectName(name)
             action.setCheckable(spec.checkable)
             keys = QKeySequence(spec.keys)
             if not keys.isEmpty():
                 action.setShortcut(keys)
-            tip = (spec.tip or spec.text).rstrip("…")
+            tip = tr(spec.tip or spec.text).rstrip("…")
             action.setToolTip(
                 tip if keys.isEmpty() else f"{tip}  ({keys.toString(QKeySequence.SequenceFormat.NativeText)})"
             )
-            action.setStatusTip(spec.tip)
+            action.setStatusTip(tr(spec.tip) if spec.tip else "")
             if spec.icon:
                 appearance.watch(action, spec.icon)
             window.addAction(action)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 from facestudio import __version__  # noqa: E402
 from facestudio.app.settings import Settings  # noqa: E402
 from facestudio.app.window.main_window import MainWindow  # noqa: E402
+from facestudio.app.words import install_translators  # noqa: E402
 from facestudio.app.worker.maker import RunnerLike  # noqa: E402
 
 
@@ -69,6 +70,7 @@ def run_app(argument: str | None = None) -> int:
         A photo to open.
     """
     app = make_application([sys.argv[0] if sys.argv else "facestudio"])
+    install_translators(app)
     window = open_window(argument)
     # Ctrl-C in the terminal closes the window in good order; the timer lets Python see it.
     before = signal.signal(signal.SIGINT, lambda *_: window.close())

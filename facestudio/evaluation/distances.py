@@ -15,7 +15,8 @@ from facestudio.evaluation.surface_error import surface_error
 from facestudio.geometry.camera import head_rotation
 from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
-from facestudio.pipeline.shape import Located, ShapeProblem
+from facestudio.pipeline.shape import ShapeProblem
+from facestudio.pipeline.shape_values import Located
 from facestudio.synthesis.studio import draw_head, head_atlas
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology

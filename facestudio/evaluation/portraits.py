@@ -20,7 +20,8 @@ from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.pipeline.lens import photo_camera
 from facestudio.pipeline.retrieval import retrieval_method
-from facestudio.pipeline.shape import Located, ShapeProblem
+from facestudio.pipeline.shape import ShapeProblem
+from facestudio.pipeline.shape_values import Located
 from facestudio.template.model import JAW_POINTS, load_template
 from facestudio.training.asm.annotated import read_annotated_folder
 from facestudio.values import FloatArray

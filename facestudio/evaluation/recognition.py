@@ -18,7 +18,8 @@ from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.landmarks.schemes import to_ibug68
 from facestudio.pipeline.retrieval import likeness
-from facestudio.pipeline.shape import Located, ShapeProblem
+from facestudio.pipeline.shape import ShapeProblem
+from facestudio.pipeline.shape_values import Located
 from facestudio.retrieval.aligned_face import align_face
 from facestudio.retrieval.encoder import Encoder
 from facestudio.retrieval.score import head_scores

@@ -21,7 +21,8 @@ from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.landmarks.schemes import to_ibug68
 from facestudio.photo import load_photo
 from facestudio.pipeline.retrieval import retrieval_method
-from facestudio.pipeline.shape import Located, ShapeProblem
+from facestudio.pipeline.shape import ShapeProblem
+from facestudio.pipeline.shape_values import Located
 from facestudio.synthesis.studio import studio_photo
 from facestudio.synthesis.truth import Truth, read_truth
 from facestudio.template.model import Template, load_template

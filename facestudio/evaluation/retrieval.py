@@ -20,7 +20,8 @@ from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.landmarks.schemes import to_ibug68
 from facestudio.photo import load_photo
-from facestudio.pipeline.shape import Located, ShapeProblem
+from facestudio.pipeline.shape import ShapeProblem
+from facestudio.pipeline.shape_values import Located
 from facestudio.retrieval.gallery import aligned_to, face_gallery
 from facestudio.retrieval.similar_heads import COUNT, similar_heads
 from facestudio.synthesis.truth import read_truth

@@ -14,7 +14,8 @@ from facestudio.errors import UnreadableInputError
 from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.photo import load_photo
-from facestudio.pipeline.shape import Located, ShapeProblem
+from facestudio.pipeline.shape import ShapeProblem
+from facestudio.pipeline.shape_values import Located
 from facestudio.retrieval.look_alikes import METHOD as PAPER_CNN
 from facestudio.retrieval.similar_heads import METHOD as FACE_SHAPE
 from facestudio.template.model import load_template

@@ -17,7 +17,8 @@ from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.photo import load_photo
 from facestudio.pipeline.retrieval import retrieval_method
-from facestudio.pipeline.shape import Located, ShapeProblem
+from facestudio.pipeline.shape import ShapeProblem
+from facestudio.pipeline.shape_values import Located
 from facestudio.template.model import Template, load_template
 from facestudio.values import FloatArray, Photo
 

@@ -37,6 +37,37 @@ def estimate_depth(
     -------
     DepthEstimate
     """
+    return depth_regression(heads, weights, noise_mm, shrinkage).depth_of(frontal)
+
+
+@dataclass(frozen=True, eq=False)
+class DepthRegression:
+    """Depth as a linear function of frontal positions.
+
+    Attributes
+    ----------
+    mean_xy, mean_z
+        (2 N,) and (N,) mm.
+    gain
+        (2 N, N): depth per frontal displacement.
+    sigma
+        (N,) mm: what it leaves open.
+    """
+
+    mean_xy: FloatArray
+    mean_z: FloatArray
+    gain: FloatArray
+    sigma: FloatArray
+
+    def depth_of(self, frontal: FloatArray) -> DepthEstimate:
+        """Return the depth of points (N, 2) mm."""
+        return DepthEstimate(self.mean_z + (frontal.reshape(-1) - self.mean_xy) @ self.gain, self.sigma)
+
+
+def depth_regression(
+    heads: FloatArray, weights: FloatArray, noise_mm: float = 1.0, shrinkage: float = 0.1
+) -> DepthRegression:
+    """Return the regression of `estimate_depth`, for several estimates from the same heads."""
     share = weights / weights.sum()
     n = heads.shape[1]
     flat_xy, z = heads[:, :, :2].reshape(len(heads), -1), heads[:, :, 2]
@@ -48,6 +79,5 @@ def estimate_depth(
     xx = (1 - shrinkage) * xx
     xx[np.diag_indices_from(xx)] = diagonal + noise_mm**2
     gain = np.linalg.solve(xx, xz)
-    depth = mean_z + (frontal.reshape(-1) - mean_xy) @ gain
     variance = (b**2).sum(axis=0) - np.einsum("ij,ij->j", xz, gain)
-    return DepthEstimate(depth, np.sqrt(np.maximum(variance, 0.0).reshape(n)))
+    return DepthRegression(mean_xy, mean_z, gain, np.sqrt(np.maximum(variance, 0.0).reshape(n)))

@@ -127,10 +127,15 @@ def corrected_mesh(mesh: FloatArray, located: Landmarks, given: Landmarks) -> Fl
     shift = given.points - located.points
     if np.abs(shift).max() < 1e-6:
         return mesh
+    return mesh + correction_weights(mesh, located) @ shift
+
+
+def correction_weights(mesh: FloatArray, located: Landmarks) -> FloatArray:
+    """Return how far each of the 68 carries each of the 478 along, (478, 68): the same for all corrections."""
     reach = _REACH * float(np.linalg.norm(np.subtract(*located.points[list(_EYE_CORNERS)])))
     within = _gaussian(located.points, located.points, reach)
     within[np.diag_indices_from(within)] += 0.02
-    return mesh + _gaussian(mesh, located.points, reach) @ np.linalg.solve(within, shift)
+    return np.linalg.solve(within, _gaussian(located.points, mesh, reach)).T
 
 
 def _gaussian(a: FloatArray, b: FloatArray, reach: float) -> FloatArray:

@@ -28,7 +28,7 @@ _DEPTH = 5  # of them, the shift along the line of sight
 _LOCAL_VARIANCE = 0.99  # of what the points see of the local modes; the rest is too small to tell
 
 
-def _by_point(camera: Camera, x: FloatArray) -> FloatArray:
+def pixels_by_place(camera: Camera, x: FloatArray) -> FloatArray:
     """Return d(pixel)/d(point) for points (P, 3) in camera space, (P, 2, 3)."""
     inverse = 1.0 / x[:, 2]
     by_point = np.zeros((len(x), 2, 3))
@@ -42,7 +42,7 @@ def _by_point(camera: Camera, x: FloatArray) -> FloatArray:
 def _jacobian(camera: Camera, posed: FloatArray, model: SparseModel) -> FloatArray:
     """Return d(pixels)/d(rotation, translation, focal length, identity, expression), (2 P, 7 + K + 52)."""
     x = to_camera_space(camera, posed)
-    by_point = _by_point(camera, x)
+    by_point = pixels_by_place(camera, x)
     # A longer lens goes with a head farther away, as in `_moved`: the head's size in the picture stays.
     from_centre = np.stack([camera.fx * x[:, 0] / x[:, 2], camera.fy * x[:, 1] / x[:, 2]], axis=1)
     by_lens = from_centre + by_point[:, :, 2] * camera.translation_mm[2]
@@ -71,7 +71,7 @@ def _local_components(model: SparseModel) -> tuple[FloatArray, FloatArray]:
 def _local_factor(model: SparseModel, camera: Camera, points: FloatArray) -> FloatArray:
     """Return what the local modes do in the picture, (2 P, 3 r) pixels."""
     fields, _ = _local_components(model)
-    in_head = _by_point(camera, to_camera_space(camera, points)) @ camera.rotation
+    in_head = pixels_by_place(camera, to_camera_space(camera, points)) @ camera.rotation
     return np.einsum("pic,rp->pirc", in_head, fields).reshape(2 * len(points), -1)
 
 
@@ -310,6 +310,30 @@ def fit_map(
         _local_components(model)[1],
         problem.residual_px(guess, local),
         steps,
+    )
+
+
+def improved(
+    fit: Fit,
+    model: SparseModel,
+    evidence: Evidence,
+    prior: Prior,
+    iterations: int,
+    check: Callable[[], None],
+    *,
+    steady: bool = True,
+) -> Fit:
+    """Go on from a fit with other evidence or another prior."""
+    return fit_map(
+        model,
+        evidence,
+        fit.camera,
+        prior,
+        identity=fit.identity,
+        expression=fit.expression,
+        iterations=iterations,
+        steady=steady,
+        check=check,
     )
 
 

@@ -67,7 +67,7 @@ class SparseModel:
 
 
 @lru_cache(maxsize=4)
-def _mean_expressions(database: HeadDatabase, template: Template) -> FloatArray:
+def mean_expressions(database: HeadDatabase, template: Template) -> FloatArray:
     """Return the ARKit shapes of the database's mean head, (52, V, 3) mm at weight 1."""
     return expression_deltas_for(template, database.mean_head()).astype(np.float64)
 
@@ -84,7 +84,7 @@ def sparse_model(
     return SparseModel(
         points.points(database.mean),
         points.points(database.basis.astype(np.float64)),
-        points.points(_mean_expressions(database, template)),
+        points.points(mean_expressions(database, template)),
         points.points(local[:, :, None])[:, :, 0],
     )
 

@@ -83,6 +83,10 @@ def after_pinning(uncertainty: Float32Array, spline: FloatArray, pinned: BoolArr
     """
     if not pinned.any():
         return uncertainty
-    held = np.clip(spline[:, pinned].sum(axis=1), 0, 1)
+    return surer(uncertainty, np.clip(spline[:, pinned].sum(axis=1), 0, 1))
+
+
+def surer(uncertainty: Float32Array, held: FloatArray) -> Float32Array:
+    """Return the uncertainty (V,) mm of vertices that are held so firmly in the picture, (V,) 0..1."""
     left = 1 - _IN_PICTURE * (1 - (1 - held) ** 2)
     return (uncertainty * np.sqrt(left)).astype(np.float32)

@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import UnreadableInputError, WriteError
+from facestudio.pipeline.decisions import HeadDecisions, PhotoDecisions, PhotoWork, decided
 from facestudio.pipeline.project_values import (
     number,
     optional,
+    pins_from_json,
+    pins_to_json,
     points_from_json,
     points_to_json,
     stroke_from_json,
@@ -22,10 +24,8 @@ from facestudio.pipeline.project_values import (
     text,
 )
 from facestudio.pipeline.request import METHODS, MOST_PHOTOS, FurtherPhoto, Request
-from facestudio.template.sliders import Adjustments
 from facestudio.texture.options import SCALP_MODES, ScalpMode
-from facestudio.texture.strokes import Stroke
-from facestudio.values import Landmarks, Photo
+from facestudio.values import Photo
 
 SUFFIX = ".facestudio"
 FORMAT, VERSION = "facestudio-project", 2
@@ -35,62 +35,35 @@ _MOST_VARIANTS = 256
 
 
 @dataclass(frozen=True, eq=False)
-class ProjectPhoto:
-    """Another photo of the same person, with what was decided about it; the fields are as in Project."""
+class ProjectPhoto(PhotoWork):
+    """A photo of the person with what was decided about it."""
 
     photo: Photo
-    face: int = 1
-    landmarks: Landmarks | None = None
-    located: Landmarks | None = None
-    focal_px: float | None = None
-    unused: tuple[Stroke, ...] = ()
 
     def asked(self) -> FurtherPhoto:
         """Return what to reconstruct from; points that nobody moved are left to the pipeline."""
         edited = self.landmarks is not None and bool(self.landmarks.moved.any())
-        landmarks = self.landmarks if edited else None
-        return FurtherPhoto(self.photo, self.face, landmarks, self.focal_px, self.unused)
+        own = FurtherPhoto(self.photo, **decided(PhotoDecisions, self))
+        return own if edited else replace(own, landmarks=None)
 
 
 @dataclass(frozen=True, eq=False)
-class Project:
-    """A saved piece of work.
+class Project(ProjectPhoto, HeadDecisions):
+    """A saved piece of work: the photo that was opened, and all that was decided.
 
     Attributes
     ----------
-    photo
-        The photo, upright.
-    face
-        Which of its faces, 1 is the largest.
-    landmarks, located
-        ibug68 points as they are and as they were located; None if they never were.
-    database, excluded, head_weights, focal_px, scalp, iris
-        As in Request.
     expression
         52 weights 0..1 chosen for the head, or None for what the photo shows.
-    adjustments, unused
-        As in Request.
     variants
         (name, what was decided otherwise), by name: projects of the same photo without variants of their own.
     more
         Further photos of the same person.
     """
 
-    photo: Photo
-    face: int = 1
-    landmarks: Landmarks | None = None
-    located: Landmarks | None = None
-    database: str = DEFAULT_DATABASE
-    excluded: frozenset[str] = frozenset()
-    head_weights: tuple[tuple[str, float], ...] = ()
-    focal_px: float | None = None
     expression: tuple[float, ...] | None = None
-    adjustments: Adjustments = ()
-    unused: tuple[Stroke, ...] = ()
     variants: tuple[tuple[str, "Project"], ...] = ()
     more: tuple[ProjectPhoto, ...] = ()
-    scalp: ScalpMode = "photo"
-    iris: tuple[int, int, int] | None = None
 
     def further_photos(self) -> tuple[Photo, ...]:
         """Return the further photos of this project and of its variants, each once."""
@@ -99,24 +72,15 @@ class Project:
             found.update({id(one.photo): one.photo for one in project.more})
         return tuple(found.values())
 
-    def request(self, *, texture_size: int = 2048, method: str = METHODS[0]) -> Request:
+    def request(self, *, texture_size: int = 2048, method: str = METHODS[0], shown: int = 0) -> Request:
         """Return what to reconstruct; points that nobody moved are left to the pipeline."""
-        edited = self.landmarks is not None and bool(self.landmarks.moved.any())
         return Request(
-            self.photo,
-            face=self.face,
-            landmarks=self.landmarks if edited else None,
-            database=self.database,
-            excluded_heads=self.excluded,
-            head_weights=self.head_weights,
+            **decided(FurtherPhoto, self.asked()),
+            **decided(HeadDecisions, self),
             texture_size=texture_size,
             method=method,
-            focal_px=self.focal_px,
-            adjustments=self.adjustments,
-            unused=self.unused,
             more=tuple(one.asked() for one in self.more),
-            scalp=self.scalp,
-            iris=self.iris,
+            shown=shown,
         )
 
 
@@ -291,29 +255,41 @@ def _to_json(project: Project) -> dict[str, Any]:
     }
 
 
-def _more_to_json(one: ProjectPhoto, photos: tuple[Photo, ...]) -> dict[str, Any]:
+def _work_to_json(one: PhotoWork) -> dict[str, Any]:
     return {
-        "photo": next(index for index, photo in enumerate(photos) if photo is one.photo),
         "face": one.face,
         "landmarks": points_to_json(one.landmarks),
         "located": points_to_json(one.located),
         "focal_px": one.focal_px,
         "unused": strokes_to_json(one.unused),
+        **({"pins": pins_to_json(one.pins)} if one.pins else {}),
     }
+
+
+def _work_from_json(value: Any) -> dict[str, Any]:
+    return decided(
+        PhotoWork,
+        PhotoWork(
+            face=_face(value),
+            landmarks=points_from_json(value.get("landmarks")),
+            located=points_from_json(value.get("located")),
+            focal_px=optional(value.get("focal_px"), 1.0, 1e6),
+            unused=tuple(stroke_from_json(stroke) for stroke in value.get("unused") or ()),
+            pins=pins_from_json(value.get("pins") or ()),
+        ),
+    )
+
+
+def _more_to_json(one: ProjectPhoto, photos: tuple[Photo, ...]) -> dict[str, Any]:
+    place = next(index for index, photo in enumerate(photos) if photo is one.photo)
+    return {"photo": place, **_work_to_json(one)}
 
 
 def _more_from_json(value: Any, photos: list[Photo]) -> ProjectPhoto:
     index = value["photo"]
     if not isinstance(index, int) or not 0 <= index < len(photos):
         raise ValueError("photo")
-    return ProjectPhoto(
-        photos[index],
-        face=_face(value),
-        landmarks=points_from_json(value.get("landmarks")),
-        located=points_from_json(value.get("located")),
-        focal_px=optional(value.get("focal_px"), 1.0, 1e6),
-        unused=tuple(stroke_from_json(stroke) for stroke in value.get("unused") or ()),
-    )
+    return ProjectPhoto(photos[index], **_work_from_json(value))
 
 
 def _scalp(value: Any) -> ScalpMode:
@@ -338,16 +314,12 @@ def _face(document: dict[str, Any]) -> int:
 
 def _decisions_to_json(project: Project, photos: tuple[Photo, ...]) -> dict[str, Any]:
     return {
-        "face": project.face,
-        "landmarks": points_to_json(project.landmarks),
-        "located": points_to_json(project.located),
+        **_work_to_json(project),
         "database": project.database,
-        "excluded_heads": sorted(project.excluded),
+        "excluded_heads": sorted(project.excluded_heads),
         "head_weights": dict(project.head_weights),
-        "focal_px": project.focal_px,
         "expression": None if project.expression is None else list(project.expression),
         "adjustments": dict(project.adjustments),
-        "unused": strokes_to_json(project.unused),
         "scalp": project.scalp,
         "iris": None if project.iris is None else list(project.iris),
         **({"more": [_more_to_json(one, photos) for one in project.more]} if project.more else {}),
@@ -373,18 +345,14 @@ def _decisions_from_json(document: dict[str, Any], photo: Photo, further: list[P
         raise ValueError("more")
     return Project(
         photo,
-        face=_face(document),
-        landmarks=points_from_json(document.get("landmarks")),
-        located=points_from_json(document.get("located")),
+        **_work_from_json(document),
         database=text(document["database"]),
-        excluded=frozenset(text(name) for name in document.get("excluded_heads") or ()),
+        excluded_heads=frozenset(text(name) for name in document.get("excluded_heads") or ()),
         head_weights=tuple(sorted((text(name), number(value, 0.0, 1.0)) for name, value in weights.items())),
-        focal_px=optional(document.get("focal_px"), 1.0, 1e6),
         expression=None if expression is None else tuple(number(value, 0.0, 1.0) for value in expression),
         adjustments=tuple(
             sorted((text(name), number(value, -1.0, 1.0)) for name, value in adjustments.items())
         ),
-        unused=tuple(stroke_from_json(value) for value in document.get("unused") or ()),
         more=tuple(_more_from_json(value, further) for value in more),
         scalp=_scalp(document.get("scalp", "photo")),
         iris=_iris(document.get("iris")),

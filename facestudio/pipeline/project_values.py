@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from facestudio.template.pins import MOST_PINS, Pin, Pins
 from facestudio.texture.strokes import Stroke
 from facestudio.values import Landmarks
 
@@ -48,6 +49,23 @@ def stroke_from_json(value: Any) -> Stroke:
     if not points or not isinstance(value["erase"], bool):
         raise ValueError("stroke")
     return Stroke(points, number(value["radius"], 0.1, 1e5), value["erase"])
+
+
+def pins_to_json(pins: Pins) -> list[list[float]]:
+    """Return pins as plain values."""
+    return [[pin.vertex, pin.x, pin.y] for pin in pins]
+
+
+def pins_from_json(value: Any) -> Pins:
+    """Read pins; whether the template has such vertices shows when the head is made."""
+    pins: list[Pin] = []
+    for vertex, x, y in value:
+        if not isinstance(vertex, int) or isinstance(vertex, bool) or vertex < 0:
+            raise ValueError("pin")
+        pins.append(Pin(vertex, number(x, -1e6, 1e6), number(y, -1e6, 1e6)))
+    if len(pins) > MOST_PINS or len({pin.vertex for pin in pins}) != len(pins):
+        raise ValueError("pins")
+    return tuple(pins)
 
 
 def text(value: Any) -> str:

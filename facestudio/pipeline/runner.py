@@ -26,9 +26,11 @@ from facestudio.pipeline.request import (
     Stage,
 )
 from facestudio.pipeline.retrieval import retrieval_method
-from facestudio.pipeline.shape import Located, Shape, ShapeProblem
+from facestudio.pipeline.shape import ShapeProblem
+from facestudio.pipeline.shape_values import Located, Shape
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
+from facestudio.template.pins import check_pins
 from facestudio.template.sliders import adjusted
 from facestudio.texture.fuse import Sitting, make_texture
 from facestudio.texture.options import SCALP_MODES
@@ -141,15 +143,17 @@ class Runner:
         heads = with_chosen_weights(heads, request.head_weights, database)
         shape = stage(
             Stage.SHAPE,
-            (base, given, request.excluded_heads, request.head_weights, request.method, live),
-            lambda: problem.solve(located.landmarks, fit, heads, request.method, token.check, live),
+            (base, given, request.pins, request.excluded_heads, request.head_weights, request.method, live),
+            lambda: problem.solve(
+                located.landmarks, fit, heads, request.method, token.check, live, request.pins
+            ),
         )
         head = _head(request, located, shape, heads, database)
         if request.texture_size:
             texture = stage(
                 Stage.TEXTURE,
                 (
-                    *(base, given, request.excluded_heads, request.head_weights),
+                    *(base, given, request.pins, request.excluded_heads, request.head_weights),
                     *(request.method, request.texture_options, request.unused),
                 ),
                 lambda: _texture(request, head, located, database, token),
@@ -199,6 +203,7 @@ class Runner:
         all_of = tuple(each)
         sights = together.sights_of(all_of, database, self._cached, token)
         points = tuple(_Identity(sight.landmarks) for sight in sights)
+        pins = tuple(sight.pins for sight in sights)
         base = (
             *(photos, request.database, tuple((one.face, one.focal_px) for one in alone)),
             request.excluded_heads,
@@ -214,7 +219,7 @@ class Runner:
         heads = with_chosen_weights(heads, request.head_weights, database)
         shapes = stage(
             Stage.SHAPE,
-            (base, points, request.head_weights, live),
+            (base, points, pins, request.head_weights, live),
             lambda: together.solved(sights, heads, request.method, token, live),
         )
         shape, one = shapes[request.shown], all_of[request.shown]
@@ -227,7 +232,7 @@ class Runner:
             unused = tuple(one.unused for one in alone)
             texture = stage(
                 Stage.TEXTURE,
-                (base, points, request.head_weights, request.texture_options, unused),
+                (base, points, pins, request.head_weights, request.texture_options, unused),
                 lambda: together.texture_of(
                     all_of, shapes, posed, database, heads, request.texture_options, token.check
                 ),
@@ -309,6 +314,7 @@ def _check_photo(one: FurtherPhoto) -> None:
         raise UsageError("Faces are counted from 1")
     if one.focal_px is not None and not 1 <= one.focal_px <= 1e6:
         raise UsageError(f"A focal length of {one.focal_px} pixels is not possible")
+    check_pins(one.pins, len(load_template().vertices))
     if one.landmarks is not None and one.landmarks.scheme != "ibug68":
         raise UsageError(f"Landmarks of scheme {one.landmarks.scheme}: reconstruction takes ibug68")
 

@@ -8,13 +8,16 @@ import numpy as np
 from facestudio.fitting.evidence import pixels_per_mm
 from facestudio.fitting.fit_values import Fit
 from facestudio.fitting.joint import Gaussian, joint_points, joint_posterior
+from facestudio.fitting.pins import PinField, PinSight, pin_field
 from facestudio.fitting.residual import apply_residual, close_lips, residual_spline, without_parting
 from facestudio.fitting.solver import fit_map
-from facestudio.fitting.uncertainty import after_pinning, calibrated, vertex_uncertainty
+from facestudio.fitting.uncertainty import after_pinning, calibrated, surer, vertex_uncertainty
 from facestudio.geometry.camera import back_project, camera_position, to_camera_space
-from facestudio.pipeline.shape import SHRINKAGE, Shape, ShapeProblem
+from facestudio.pipeline.shape import SHRINKAGE, ShapeProblem
+from facestudio.pipeline.shape_values import Shape
 from facestudio.retrieval.similar_heads import weighted_coefficients
 from facestudio.template.expressions import expression_deltas_for
+from facestudio.template.pins import Pins
 from facestudio.template.seating import seat_eyeballs
 from facestudio.values import BoolArray, Float32Array, FloatArray, Landmarks, SimilarHead
 
@@ -124,6 +127,13 @@ class PersonPhoto(ShapeProblem):
         neutral = seat_eyeballs(self._template, closed)
         return neutral, after_pinning(uncertainty, spline.matrix, moved)
 
+    def field_of(self, shapes: Sequence[Shape], pins: Sequence[Pins], moved: BoolArray) -> PinField | None:
+        """Return what meets the pins of all photos; `shapes` are the one head as each photo has it."""
+        sights = [
+            PinSight(own, shape.camera, shape.posed()) for shape, own in zip(shapes, pins, strict=True) if own
+        ]
+        return pin_field(self._template, shapes[0].vertices, sights, moved) if sights else None
+
     def met(self, vertices: FloatArray, left: FloatArray, moved: BoolArray) -> FloatArray:
         """Move pinned landmarks by what is left at them, (68, 3) mm."""
         spline = residual_spline(self._template, np.ones(68), moved)
@@ -137,6 +147,7 @@ class Sight:
     problem: PersonPhoto
     landmarks: Landmarks
     fit: Fit
+    pins: Pins = ()
 
 
 def joint_fits(
@@ -164,7 +175,20 @@ def joint_fits(
     for sight in sights:
         check()
         fits.append(sight.problem.refit(sight.landmarks, sight.fit, joint.mean, check))
-    return tuple(replace(fit, identity_covariance=joint.covariance) for fit in _one_surface(fits))
+    fits = [replace(fit, identity_covariance=joint.covariance) for fit in _one_surface(fits)]
+    return tuple(_pinned(fits, sights))
+
+
+def _pinned(fits: list[Fit], sights: Sequence[Sight]) -> list[Fit]:
+    """Return fits of one identity once the pins of every photo are known too, one photo after the other."""
+    for place, sight in enumerate(sights):
+        if sight.pins:
+            told = sight.problem.with_pins(fits[place], sight.pins)
+            fits = [
+                replace(fit, identity=told.identity, identity_covariance=told.identity_covariance)
+                for fit in fits
+            ]
+    return fits
 
 
 def _one_surface(fits: list[Fit]) -> list[Fit]:
@@ -236,7 +260,14 @@ def joint_shapes(
         )
         left, _ = _combined(rest, lines, sigma_each, moved, -done, held)
         vertices, done = main.met(vertices, left, moved), done + left
-    return tuple(Shape(fit.camera, vertices, fit.expression, deltas, method, unsure) for fit in fits)
+    shapes = [Shape(fit.camera, vertices, fit.expression, deltas, method, unsure) for fit in fits]
+    field = main.field_of(shapes, [sight.pins for sight in sights], moved)
+    if field is None:
+        return tuple(shapes)
+    unsure = surer(unsure, field.held)
+    return tuple(
+        replace(shape, vertices=vertices + field.displacement, uncertainty_mm=unsure) for shape in shapes
+    )
 
 
 def _combined(

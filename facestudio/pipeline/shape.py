@@ -1,16 +1,16 @@
 """Stages retrieval and shape: from landmarks to a camera and a neutral head."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
 from facestudio.database.model import HeadDatabase
 from facestudio.database.shape_model import load_shape_model
-from facestudio.fitting.depth import estimate_depth
+from facestudio.fitting.depth import DepthRegression, depth_regression
 from facestudio.fitting.evidence import (
-    corrected_mesh,
+    correction_weights,
     landmark_evidence,
     mesh_evidence,
     mixed,
@@ -22,6 +22,7 @@ from facestudio.fitting.irises import iris_scale
 from facestudio.fitting.noise import PointNoise, mesh_noise
 from facestudio.fitting.observed_prior import carried_over, with_observation
 from facestudio.fitting.observer import Observation, load_observer
+from facestudio.fitting.pins import PinSight, fit_with_pins, pin_field
 from facestudio.fitting.pose import initial_pose
 from facestudio.fitting.residual import (
     ResidualSpline,
@@ -30,23 +31,26 @@ from facestudio.fitting.residual import (
     residual_spline,
     without_parting,
 )
-from facestudio.fitting.solver import fit_map
+from facestudio.fitting.solver import fit_map, improved
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
 from facestudio.fitting.uncertainty import (
     after_pinning,
     calibrated,
     population_uncertainty,
+    surer,
     vertex_uncertainty,
 )
 from facestudio.geometry.camera import back_project, to_camera_space
 from facestudio.pipeline.lens import FOCAL_SIGMA, photo_camera
 from facestudio.pipeline.retrieval import heads_like, likeness
+from facestudio.pipeline.shape_values import Located, Shape
 from facestudio.retrieval.look_alikes import METHOD as PAPER_CNN
 from facestudio.retrieval.look_alikes import look_alikes
 from facestudio.retrieval.similar_heads import METHOD as FACE_SHAPE
 from facestudio.retrieval.similar_heads import weighted_coefficients
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import Template
+from facestudio.template.pins import Pins
 from facestudio.template.seating import seat_eyeballs
 from facestudio.values import (
     BoolArray,
@@ -88,37 +92,6 @@ _CORRECTION_STEPS, _FINAL_STEPS = 2, 4
 _FULL_STEPS = 12
 
 
-@dataclass(frozen=True, eq=False)
-class Located:
-    """What stage landmarks found: the face (None if points were given and none was found) and the 68 points."""
-
-    face: DetectedFace | None
-    located: Landmarks | None
-    landmarks: Landmarks
-
-
-@dataclass(frozen=True, eq=False)
-class Shape:
-    """What stage shape found.
-
-    Camera, neutral vertices (V, 3) mm, expression (52,), its shapes (52, V, 3) mm, and how far each vertex may be off,
-    (V,) mm.
-    """
-
-    camera: Camera
-    vertices: FloatArray
-    expression: FloatArray
-    expression_deltas: Float32Array
-    method: str
-    uncertainty_mm: Float32Array
-
-    def posed(self) -> FloatArray:
-        """Return the head as it stands in the photo, (V, 3) mm."""
-        return self.vertices + np.tensordot(
-            self.expression, self.expression_deltas.astype(np.float64), axes=1
-        )
-
-
 def _observed(photo: Photo, face: DetectedFace, database: HeadDatabase) -> Observation:
     """Return what the shape observer sees of a face, in a database's coefficients."""
     seen = load_observer().observe(photo.pixels, face.mesh.points)
@@ -145,6 +118,8 @@ class ShapeProblem:
         self._mesh_model, self._landmark_model = sparse_models(database, template)
         self._camera = photo_camera(photo, focal_px)
         self._start: Fit | None = None
+        self._carried: dict[int, FloatArray] = {}  # by the mesh, which lives as long
+        self._depths: tuple[tuple[SimilarHead, ...], DepthRegression] | None = None
         self._deltas: Float32Array | None = None
         self._uncertainty: Float32Array | None = None
         face = located.face
@@ -190,14 +165,23 @@ class ShapeProblem:
                 self._landmark_model, jaw, identity, expression, camera, landmarks.points
             )
             return model, landmark_evidence(landmarks, pixels_per_mm(camera))
-        mesh = corrected_mesh(face.mesh.points, located, landmarks)
+        mesh = self._corrected(face.mesh.points, located, landmarks)
         noise = self._noise or mesh_noise().scaled(POINT_CAUTION)
         seen = mesh_evidence(mesh, noise, camera, face.expression)
         if self._refined is not None:
-            refined = corrected_mesh(self._refined, located, landmarks)
+            refined = self._corrected(self._refined, located, landmarks)
             own = load_observer().noise.scaled(MOVED_CAUTION)
             seen = mixed(seen, mesh_evidence(refined, own, camera), self._trust)
         return self._mesh_model, seen
+
+    def _corrected(self, mesh: FloatArray, located: Landmarks, given: Landmarks) -> FloatArray:
+        """Carry corrections of the 68 points over to mesh points, (478, 2) px, with weights that are kept."""
+        shift = given.points - located.points
+        if np.abs(shift).max() < 1e-6:
+            return mesh
+        if id(mesh) not in self._carried:
+            self._carried[id(mesh)] = correction_weights(mesh, located)
+        return mesh + self._carried[id(mesh)] @ shift
 
     def first_fit(self, check: Callable[[], None]) -> Fit:
         """Fit to the points as located, with the prior of the whole database (kept)."""
@@ -251,7 +235,7 @@ class ShapeProblem:
         fit = self.first_fit(check)
         if landmarks is not (self._located.located or self._located.landmarks):
             model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
-            fit = self._honest(_improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check))
+            fit = self._honest(improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check))
         if method == PAPER_CNN:
             return fit, look_alikes(self._database, self._photo.pixels, landmarks.points, excluded=excluded)
         looks = None if method == FACE_SHAPE else likeness([(self._photo, landmarks)], self._database)
@@ -283,8 +267,9 @@ class ShapeProblem:
         method: str,
         check: Callable[[], None],
         live: bool = False,
+        pins: Pins = (),
     ) -> Shape:
-        """Fit with the prior centred on the similar heads, then let splines take up the rest.
+        """Fit with the prior centred on the similar heads, then let splines take up the rest; pins are met last.
 
         `live` is for the moment: the expression shapes are those of the first fit's head, which saves their time.
         """
@@ -292,15 +277,17 @@ class ShapeProblem:
             return self._mean_head(fit)
         statistical = weighted_coefficients(self._database, heads) if heads else self._centre
         if method == "paper":
-            return self._exact_tps(landmarks, fit, heads, statistical)
+            exact = self._exact_tps(landmarks, fit, heads, statistical)
+            return self.pinned(exact, pins, np.ones(68, dtype=np.bool_))
         centre = self._centre + SHRINKAGE * (statistical - self._centre)
         model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
         if method == "map":
             prior = replace(self._prior, identity=centre, precision=self._spread)
-            fit = _improved(fit, model, evidence, prior, _FULL_STEPS, check, steady=False)
+            fit = improved(fit, model, evidence, prior, _FULL_STEPS, check, steady=False)
         else:
             prior = self._prior_around(centre, self._prior)
-            fit = self._honest(_improved(fit, model, evidence, prior, _FINAL_STEPS, check))
+            fit = self._honest(improved(fit, model, evidence, prior, _FINAL_STEPS, check))
+        fit = self.with_pins(fit, pins)
         check()
         vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
         target = self._targets(landmarks, fit, heads)
@@ -321,7 +308,8 @@ class ShapeProblem:
             self._uncertainty = calibrated(raw, self._template)
         unsure = after_pinning(self._uncertainty, spline.matrix, landmarks.moved)
         moved = Shape(fit.camera, neutral, fit.expression, deltas, method, unsure)
-        return self._met(moved, target, spline, landmarks.moved)
+        met = self._met(moved, target, spline, landmarks.moved)
+        return self.pinned(met, pins, landmarks.moved)
 
     def _first_deltas(self, check: Callable[[], None]) -> Float32Array:
         if self._deltas is None:
@@ -337,15 +325,21 @@ class ShapeProblem:
         depth = to_camera_space(camera, posed)[:, 2]
         seen = back_project(camera, landmarks.points, depth)
         # The conditional depth of the heads at hand, corrected by what the full fit knows of this head.
-        weights = np.ones(len(self._database)) / len(self._database)
-        for head in heads:
-            weights[self._database.index(head.id)] += head.weight
-        estimate = estimate_depth((seen - posed + neutral)[:, :2], self._database_points, weights)
-        current = estimate_depth(neutral[:, :2], self._database_points, weights)
+        depths = self._depths_among(heads)
+        estimate, current = depths.depth_of((seen - posed + neutral)[:, :2]), depths.depth_of(neutral[:, :2])
         shifted = posed[:, 2] + np.clip(estimate.depth - current.depth, -4.0, 4.0)
         goal = posed.copy()
         goal[:, 2] = shifted
         return back_project(camera, landmarks.points, to_camera_space(camera, goal)[:, 2])
+
+    def _depths_among(self, heads: tuple[SimilarHead, ...]) -> DepthRegression:
+        """Return how depth follows from frontal positions among similar heads; kept, for drags keep these."""
+        if self._depths is None or self._depths[0] != heads:
+            weights = np.ones(len(self._database)) / len(self._database)
+            for head in heads:
+                weights[self._database.index(head.id)] += head.weight
+            self._depths = heads, depth_regression(self._database_points, weights)
+        return self._depths[1]
 
     def _mean_head(self, fit: Fit) -> Shape:
         head = self._database.mean_head()
@@ -380,26 +374,18 @@ class ShapeProblem:
         left = np.where(pinned[:, None], target - own, 0.0)
         return replace(shape, vertices=apply_residual(self._template, spline, shape.vertices, left))
 
+    def with_pins(self, fit: Fit, pins: Pins) -> Fit:
+        """Return a fit once the pins of this photo are known too."""
+        return fit_with_pins(fit, pins, self._database, self._template, self._landmark_model, self._local)
 
-def _improved(
-    fit: Fit,
-    model: SparseModel,
-    evidence: Evidence,
-    prior: Prior,
-    iterations: int,
-    check: Callable[[], None],
-    *,
-    steady: bool = True,
-) -> Fit:
-    """Go on from a fit with other evidence or another prior."""
-    return fit_map(
-        model,
-        evidence,
-        fit.camera,
-        prior,
-        identity=fit.identity,
-        expression=fit.expression,
-        iterations=iterations,
-        steady=steady,
-        check=check,
-    )
+    def pinned(self, shape: Shape, pins: Pins, moved: BoolArray) -> Shape:
+        """Bring pinned vertices to their pins exactly; landmarks that were `moved`, (68,), stay."""
+        sight = PinSight(pins, shape.camera, shape.posed()) if pins else None
+        field = None if sight is None else pin_field(self._template, shape.vertices, [sight], moved)
+        if field is None:
+            return shape
+        return replace(
+            shape,
+            vertices=shape.vertices + field.displacement,
+            uncertainty_mm=surer(shape.uncertainty_mm, field.held),
+        )

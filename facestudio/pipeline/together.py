@@ -10,10 +10,11 @@ from facestudio.database.model import HeadDatabase
 from facestudio.errors import FacestudioError, NoFaceError
 from facestudio.fitting.evidence import pixels_per_mm
 from facestudio.fitting.fit_values import Fit
-from facestudio.pipeline.request import CancelToken, Request, Stage
+from facestudio.pipeline.decisions import decided
+from facestudio.pipeline.request import CancelToken, FurtherPhoto, Request, Stage
 from facestudio.pipeline.retrieval import likeness
 from facestudio.pipeline.same_person import PersonPhoto, Sight, joint_fits, joint_shapes
-from facestudio.pipeline.shape import Located, Shape
+from facestudio.pipeline.shape_values import Located, Shape
 from facestudio.template.model import load_template
 from facestudio.texture.fuse import Sitting, make_texture
 from facestudio.texture.options import TextureOptions
@@ -53,11 +54,7 @@ def of_photo(request: Request, number: int) -> Request:
     one = request.photos[number]
     return replace(
         request,
-        photo=one.photo,
-        face=one.face,
-        landmarks=one.landmarks,
-        focal_px=one.focal_px,
-        unused=one.unused,
+        **decided(FurtherPhoto, one),
         more=(),
         shown=0,
     )
@@ -102,7 +99,7 @@ def sights_of(
             )[0]
         except NoFaceError as error:
             raise named(request, error) from error
-        sights.append(Sight(own, located.landmarks, fit))
+        sights.append(Sight(own, located.landmarks, fit, request.pins))
     return tuple(sights)
 
 

@@ -1,5 +1,7 @@
 """Eyeballs in their sockets and the cap under the neck: parts of a head that follow from its skin."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from facestudio.template.model import Template
@@ -24,11 +26,18 @@ def eyeball_of(template: Template, vertices: FloatArray, side: int) -> tuple[Flo
     return solution[:3], float(np.sqrt(solution[3] + solution[:3] @ solution[:3]))
 
 
+@lru_cache(maxsize=4)
+def _at_rest(template: Template, side: int, lids: Lids) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Return the rest head's eyeball centre, its distances to the lids' edge, and which of these each rim is beside."""
+    centre, _ = eyeball_of(template, template.vertices, side)
+    away = np.linalg.norm(template.vertices[lids.margin] - centre, axis=1)
+    return centre, away, _nearest(template.vertices[lids.rings[0]], template.vertices[lids.margin])
+
+
 def _seat(template: Template, vertices: FloatArray, side: int, lids: Lids) -> tuple[float, FloatArray]:
     """Return the scale and the centre that seat the rest head's eyeball behind the lids of a head."""
-    centre, _ = eyeball_of(template, template.vertices, side)
+    centre, away, _ = _at_rest(template, side, lids)
     rest, here = template.vertices[lids.margin], vertices[lids.margin]
-    away = np.linalg.norm(rest - centre, axis=1)
     size = float(np.sqrt(((here - here.mean(axis=0)) ** 2).sum() / ((rest - rest.mean(axis=0)) ** 2).sum()))
     guess = here.mean(axis=0) + size * (centre - rest.mean(axis=0))
     state = np.append(guess, size)
@@ -41,7 +50,8 @@ def _seat(template: Template, vertices: FloatArray, side: int, lids: Lids) -> tu
             [np.column_stack([ray / length[:, None], -away]) / _MARGIN_SIGMA_MM, np.diag(1 / sigma)]
         )
         residual = np.concatenate([(length - state[3] * away) / _MARGIN_SIGMA_MM, (state - prior) / sigma])
-        state = (state - np.linalg.lstsq(jacobian, residual, rcond=None)[0]).astype(np.float64)
+        # Four unknowns, the prior holds each: the normal equations are well conditioned.
+        state = state - np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ residual)
     return float(state[3]), state[:3]
 
 
@@ -63,19 +73,17 @@ def seat_eyeballs(template: Template, vertices: FloatArray) -> FloatArray:
     out = np.array(vertices, dtype=np.float64)
     for side, lids in enumerate(template_parts(template).lids):
         scale, centre = _seat(template, out, side, lids)
-        origin, _ = eyeball_of(template, template.vertices, side)
+        origin, away, nearest = _at_rest(template, side, lids)
         ball = slice(lids.eye.start, lids.eye.stop)
         out[ball] = centre + scale * (template.vertices[ball] - origin)
         # What the eyeball's place leaves open between it and the lids' inner edge, the edge makes up for.
-        rest = np.linalg.norm(template.vertices[lids.margin] - origin, axis=1)
         ray = out[lids.margin] - centre
         length = np.linalg.norm(ray, axis=1)
         # Towards the corners the lids leave the eyeball.
         along = np.arange(len(ray))
         corner = np.minimum(np.minimum(along, len(ray) - along), np.abs(along - lids.outer[1]))
-        shift = ray * ((scale * rest / length - 1.0) * np.minimum(corner / _CORNER, 1.0))[:, None]
+        shift = ray * ((scale * away / length - 1.0) * np.minimum(corner / _CORNER, 1.0))[:, None]
         out[lids.margin] += shift
-        nearest = _nearest(template.vertices[lids.rings[0]], template.vertices[lids.margin])
         out[lids.rings[0]] += shift[nearest]
         lining = np.append(lids.socket, lids.rings[0])
         limit = scale * np.linalg.norm(template.vertices[lining] - origin, axis=1)

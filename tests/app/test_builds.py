@@ -141,9 +141,9 @@ def test_cancel_works_in_each_stage(
 
 
 def stage_name(stage: Stage) -> str:
-    from facestudio.app.window.status import _NAMES
+    from facestudio.app.words import STAGE_NAMES
 
-    return _NAMES[stage]
+    return STAGE_NAMES[stage]
 
 
 def test_the_window_answers_while_the_pipeline_works(

@@ -103,7 +103,7 @@ def test_a_double_click_selects_the_part(person: Person, part: str) -> None:
 def test_soft_falloff_takes_neighbours_along_a_little(person: Person) -> None:
     before = person.points
     person.window.actions_["soft"].trigger()
-    person.window.points_panel.reach.setValue(40)
+    person.window.panels.points.reach.setValue(40)
     person.drag(person.at(NOSE_TIP), QPoint(0, 20))
     moved = (person.points - before)[:, 1]
     assert 0 < moved[33] < moved[NOSE_TIP]
@@ -380,6 +380,6 @@ def test_the_fitted_mesh_is_drawn_over_the_face(person: Person) -> None:
 
 
 def test_part_buttons_of_the_panel_select(person: Person) -> None:
-    for name, button in person.window.points_panel.part_buttons.items():
+    for name, button in person.window.panels.points.part_buttons.items():
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
         assert person.window.document.selection == parts()[name]

@@ -187,7 +187,7 @@ def test_two_hundred_random_actions(
         while window.document.undo_stack.canUndo():
             window.document.undo()
         state = window.document.state
-        assert (state.adjustments, state.excluded, state.head_weights) == ((), frozenset(), ())
+        assert (state.adjustments, state.excluded_heads, state.head_weights) == ((), frozenset(), ())
         assert state.expression is None
         assert state.focal_px is None
         if state.landmarks is not None:

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Person
+from conftest import Person, send_move
 from fake_runner import FakeRunner
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QDrag, QGuiApplication
 from PySide6.QtTest import QTest
 from shiboken6 import isValid
 
 from facestudio.app.dialogs.export_dialog import PRESETS, ExportDialog
 from facestudio.app.dialogs.screenshot_dialog import ScreenshotDialog
+from facestudio.app.viewer import pictures
 from facestudio.pipeline.request import Stage
 
 Left = Qt.MouseButton.LeftButton
@@ -201,8 +202,10 @@ def test_a_sheet_that_cannot_be_saved_says_so(person: Person, tmp_path: Path, qt
 
 
 def test_a_turntable_turns_once_and_is_refused_where_it_is_there(
-    person: Person, tmp_path: Path, qtbot: Any
+    person: Person, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert pictures.TURNTABLE_FRAMES == 60
+    monkeypatch.setattr(pictures, "TURNTABLE_FRAMES", 6)  # what is drawn is the same, in a tenth of the time
     dialog = screenshot_dialog(person, tmp_path)
     dialog.turntable.setChecked(True)
     dialog.height_box.setCurrentIndex(dialog.height_box.findData(480))
@@ -212,9 +215,9 @@ def test_a_turntable_turns_once_and_is_refused_where_it_is_there(
     QTest.mouseClick(dialog.save, Left)
     qtbot.waitUntil(lambda: "Saved" in dialog.message.text(), timeout=120_000)
     with Image.open(tmp_path / "turning.webp") as picture:
-        assert (picture.n_frames, picture.size[1]) == (60, 480)
+        assert (picture.n_frames, picture.size[1]) == (6, 480)
         frames = []
-        for number in (0, 30, 59):
+        for number in (0, 3, 5):
             picture.seek(number)
             frames.append(np.asarray(picture.convert("RGB")).astype(int))
     front, back, last = frames
@@ -225,3 +228,43 @@ def test_a_turntable_turns_once_and_is_refused_where_it_is_there(
     assert (tmp_path / "turning.webp").read_bytes() == before
     assert [path.name for path in tmp_path.glob("turning*")] == ["turning.webp"]
     dialog.close()
+
+
+def test_the_head_is_dragged_out_as_a_glb(
+    person: Person, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, handle = person.window, person.window.drag_out
+    dragged: list[tuple[Path, Any]] = []
+
+    def carry(drag: QDrag, action: Any) -> None:
+        file = Path(drag.mimeData().urls()[0].toLocalFile())
+        dragged.append((file, load_glb_head(file)))
+
+    monkeypatch.setattr(QDrag, "exec", carry)
+    middle = handle.rect().center()
+    QTest.mousePress(handle, Left, pos=middle)
+    send_move(handle, middle + QPoint(0, 30), Left)
+    qtbot.waitUntil(lambda: len(dragged) == 1, timeout=30_000)
+    QTest.mouseRelease(handle, Left, pos=middle + QPoint(0, 30))
+    file = dragged[0][0]
+    assert file.name == "someone.glb"
+    assert dragged[0][1] == pytest.approx(window.session.head.vertices.max(), rel=1e-3)
+    QTest.mouseClick(handle, Left)  # the same file, at once
+    assert [url.toLocalFile() for url in QGuiApplication.clipboard().mimeData().urls()] == [str(file)]
+    assert window.document.opened.name == "someone"
+    window.close()
+    assert not file.parent.exists()
+
+
+def load_glb_head(file: Path) -> float:
+    """Return how high the head in a file reaches, mm."""
+    import trimesh
+
+    return float(trimesh.load(file, force="mesh").vertices.max()) * 1000
+
+
+def test_the_view_is_copied_with_one_key(person: Person, qtbot: Any) -> None:
+    QGuiApplication.clipboard().clear()
+    person.window.actions_["copy_view"].trigger()
+    qtbot.waitUntil(lambda: "Copied" in person.window.message.text(), timeout=120_000)
+    assert QGuiApplication.clipboard().image().height() > 100

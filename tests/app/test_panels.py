@@ -216,7 +216,7 @@ def test_another_database_is_chosen(
     person.window.actions_["undo"].trigger()
     person.settle()
     assert document.state.database == DEFAULT_DATABASE
-    assert document.state.excluded == {"mh-0042"}
+    assert document.state.excluded_heads == {"mh-0042"}
     assert panel.database.currentText() == DEFAULT_DATABASE
 
 

@@ -106,6 +106,23 @@ def test_adding_and_removing_are_undone(person: Person, more_files: list[Path]) 
     person.settle()
 
 
+def test_a_photo_that_comes_during_a_drag_waits_for_its_end(person: Person, more_files: list[Path]) -> None:
+    window, document = person.window, person.window.document
+    start = person.at(30)
+    person.press(start)
+    person.move(start + QPoint(9, 0))
+    assert document.in_gesture
+    assert window.actions_["add_photo"].isEnabled()
+    window.person_photos.open_path(more_files[0])
+    person.bot.waitUntil(lambda: bool(window.person_photos._late), timeout=20_000)
+    assert len(document.photos) == 1
+    person.release(start + QPoint(9, 0))
+    person.bot.waitUntil(lambda: len(document.photos) == 2, timeout=20_000)
+    assert document.undo_stack.count() == 2
+    assert document.photos[0].landmarks.moved[30]
+    person.settle()
+
+
 def test_no_more_than_five(person: Person, more_files: list[Path]) -> None:
     _add(person, *more_files[:4])
     window = person.window

@@ -19,7 +19,7 @@ def test_a_project_becomes_the_head_that_was_decided_on(sample_photo: Path, tmp_
     pinned = plain["similar_heads"][1]["id"]
     file = tmp_path / "decided.facestudio"
     save_project(
-        Project(photo, excluded=frozenset({out}), head_weights=((pinned, 0.5),), focal_px=1234.0), file
+        Project(photo, excluded_heads=frozenset({out}), head_weights=((pinned, 0.5),), focal_px=1234.0), file
     )
     assert main(["reconstruct", str(file), *common]) == 0
     decided = json.loads((tmp_path / "out" / "decided.json").read_text())

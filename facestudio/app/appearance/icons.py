@@ -3,13 +3,14 @@
 from functools import cache
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from facestudio.errors import ModelError
 from facestudio.paths import resources
 
-_SIZES = (16, 20, 24, 32, 40, 48)
+_SIZES = (16, 20, 24, 32)
+_FINE_SIZES = (40, 48)  # for screens with more than one pixel to a logical one
 
 
 @cache
@@ -28,25 +29,35 @@ def coloured(name: str, colour: str) -> str:
 
 def draw_icon(name: str, colour: str, size: int, ratio: float = 1.0) -> QPixmap:
     """Return an icon as a square pixmap of `size` logical pixels, sharp at a device pixel ratio."""
-    pixels = max(1, round(size * ratio))
+    renderer = QSvgRenderer(QByteArray(coloured(name, colour).encode()))
+    pixmap = _drawn(renderer, max(1, round(size * ratio)))
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
+
+
+def _drawn(renderer: QSvgRenderer, pixels: int) -> QPixmap:
     pixmap = QPixmap(pixels, pixels)
     pixmap.fill(Qt.GlobalColor.transparent)
-    renderer = QSvgRenderer(QByteArray(coloured(name, colour).encode()))
     painter = QPainter(pixmap)
     renderer.render(painter, QRectF(0, 0, pixels, pixels))
     painter.end()
-    pixmap.setDevicePixelRatio(ratio)
     return pixmap
 
 
 def make_icon(name: str, normal: str, disabled: str, checked: str) -> QIcon:
     """Return an icon with its colours (#rrggbb) for normal, disabled and checked."""
-    icon = QIcon()
-    for size in _SIZES:
-        icon.addPixmap(draw_icon(name, normal, size), QIcon.Mode.Normal, QIcon.State.Off)
-        icon.addPixmap(draw_icon(name, disabled, size), QIcon.Mode.Disabled, QIcon.State.Off)
-        icon.addPixmap(draw_icon(name, checked, size), QIcon.Mode.Normal, QIcon.State.On)
-        icon.addPixmap(draw_icon(name, disabled, size), QIcon.Mode.Disabled, QIcon.State.On)
+    icon, mode, state = QIcon(), QIcon.Mode, QIcon.State
+    fine = any(screen.devicePixelRatio() > 1 for screen in QGuiApplication.screens())
+    for colour, places in (
+        (normal, ((mode.Normal, state.Off),)),
+        (disabled, ((mode.Disabled, state.Off), (mode.Disabled, state.On))),
+        (checked, ((mode.Normal, state.On),)),
+    ):
+        renderer = QSvgRenderer(QByteArray(coloured(name, colour).encode()))
+        for size in (*_SIZES, *(_FINE_SIZES if fine else ())):
+            pixmap = _drawn(renderer, size)
+            for place in places:
+                icon.addPixmap(pixmap, *place)
     return icon
 
 

@@ -1,6 +1,7 @@
 """The light and the dark theme: palette, style sheet and icons of one set of colours."""
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from string import Template as TextTemplate
 from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QPalette
 from PySide6.QtWidgets import QAbstractButton, QApplication
+from shiboken6 import isValid
 
 from facestudio.app.appearance.icons import coloured, make_icon
 from facestudio.errors import ModelError
@@ -98,6 +100,7 @@ class Appearance(QObject):
         self._folder = QTemporaryDir()
         self._icons: list[tuple[QAction | QAbstractButton, str]] = []
         self._made: dict[tuple[str, str], QIcon] = {}
+        self._late: list[tuple[QAction | QAbstractButton, str]] | None = []
         self.theme = load_theme(self._wanted())
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._apply()
@@ -122,7 +125,17 @@ class Appearance(QObject):
     def watch(self, target: QAction | QAbstractButton, icon: str) -> None:
         """Give an action or a button an icon, now and whenever the theme changes."""
         self._icons.append((target, icon))
-        target.setIcon(self.icon(icon))
+        if self._late is None:
+            target.setIcon(self.icon(icon))
+        else:
+            self._late.append((target, icon))
+
+    def late_icons(self) -> Iterator[None]:
+        """Draw, one in each step, the icons that were asked for before this was: the first page has none of them."""
+        late, self._late = self._late or [], None
+        for target, icon in late:
+            if isValid(target):
+                yield target.setIcon(self.icon(icon))
 
     def _wanted(self) -> str:
         if self._choice != "system":
@@ -148,7 +161,7 @@ class Appearance(QObject):
             return
         app.setPalette(self.theme.palette())
         app.setStyleSheet(self._sheet())
-        for target, icon in self._icons:
+        for target, icon in self._icons if self._late is None else ():
             target.setIcon(self.icon(icon))
 
     def _sheet(self) -> str:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.appearance.icons import draw_icon
 from facestudio.app.appearance.theme import Appearance
+from facestudio.app.words import tr
 from facestudio.app.worker.report import ErrorReport
 
 _COMMAND = re.compile(r"(?:\w[\w .-]* )?pip install .+$")
@@ -57,14 +58,14 @@ class ErrorDialog(QDialog):
         self.detail.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.detail.setMinimumHeight(180)
         self.detail.hide()
-        self.more = QPushButton("Details")
+        self.more = QPushButton(tr("Details"))
         self.more.setCheckable(True)
         self.more.setAutoDefault(False)
         self.more.toggled.connect(self._show_detail)
-        self.copy = QPushButton("Copy details")
+        self.copy = QPushButton(tr("Copy details"))
         self.copy.setAutoDefault(False)
         self.copy.clicked.connect(self._copy)
-        self.close_button = QPushButton("Close")
+        self.close_button = QPushButton(tr("Close"))
         self.close_button.setDefault(True)
         self.close_button.clicked.connect(self.accept)
         buttons = QHBoxLayout()
@@ -82,8 +83,8 @@ class ErrorDialog(QDialog):
     def show_report(self, report: ErrorReport) -> None:
         """Open with an error."""
         self.report = report
-        self.setWindowTitle(report.title)
-        self.title.setText(report.title)
+        self.setWindowTitle(tr(report.title))
+        self.title.setText(tr(report.title))
         self.message.setText(report.message)
         found = _COMMAND.search(report.hint)
         hint = report.hint[: found.start()].rstrip() if found else report.hint
@@ -92,7 +93,7 @@ class ErrorDialog(QDialog):
         self.command.setText(found.group() if found else "")
         self.command.setVisible(found is not None)
         self.detail.setPlainText(report.detail)
-        self.copy.setText("Copy details")
+        self.copy.setText(tr("Copy details"))
         self.open()
 
     def _show_detail(self, on: bool) -> None:
@@ -101,6 +102,6 @@ class ErrorDialog(QDialog):
 
     def _copy(self) -> None:
         if self.report is not None:
-            parts = (self.report.title, self.report.message, self.report.hint, "", self.report.detail)
+            parts = (tr(self.report.title), self.report.message, self.report.hint, "", self.report.detail)
             QGuiApplication.clipboard().setText("\n".join(parts))
-            self.copy.setText("Copied")
+            self.copy.setText(tr("Copied"))

@@ -21,14 +21,15 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.dialogs.form import FolderField, choice, documents_folder
 from facestudio.app.settings import Settings
+from facestudio.app.words import mark, tr
 from facestudio.app.worker.report import ErrorReport
 from facestudio.pipeline.request import TEXTURE_SIZES
 
 _FORMATS = {
-    "obj": "OBJ with MTL and PNG",
-    "glb": "GLB (always in metres)",
+    "obj": mark("OBJ with MTL and PNG"),
+    "glb": mark("GLB (always in metres)"),
     "ply": "PLY",
-    "stl": "STL (shape only)",
+    "stl": mark("STL (shape only)"),
 }
 
 
@@ -38,9 +39,9 @@ PRESETS: dict[str, tuple[tuple[str, ...], int, str, int, str]] = {
     "Maya": (("obj",), 4096, "cm", 0, "neutral"),
     "Unreal Engine": (("glb",), 4096, "cm", 1, "neutral"),
     "Unity": (("glb", "obj"), 2048, "m", 0, "neutral"),
-    "3D print": (("stl",), 1024, "mm", 2, "posed"),
+    mark("3D print"): (("stl",), 1024, "mm", 2, "posed"),
 }
-_OWN = "Own choice"
+_OWN = mark("Own choice")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class ExportDialog(QDialog):
     def __init__(self, settings: Settings, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("exportDialog")
-        self.setWindowTitle("Export")
+        self.setWindowTitle(tr("Export"))
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._settings = settings
@@ -74,32 +75,36 @@ class ExportDialog(QDialog):
         self.files: tuple[Path, ...] = ()
         self.folder = FolderField(Path(settings.text("export/folder", str(documents_folder()))))
         self.name = QLineEdit(name)
-        self.name.setAccessibleName("Name")
+        self.name.setAccessibleName(tr("Name"))
         wanted = settings.text("export/formats", "obj,glb").split(",")
         self.formats: dict[str, QCheckBox] = {}
         boxes = QVBoxLayout()
         boxes.setSpacing(4)
         for key, text in _FORMATS.items():
-            self.formats[key] = QCheckBox(text)
+            self.formats[key] = QCheckBox(tr(text))
             self.formats[key].setChecked(key in wanted)
             self.formats[key].toggled.connect(self._update)
             boxes.addWidget(self.formats[key])
         self.size_box = choice(
             [(f"{size} × {size}", size) for size in TEXTURE_SIZES],
             settings.number("export/texture_size", 2048),
-            "Texture size",
+            tr("Texture size"),
         )
         self.units = choice(
-            [("Centimetres", "cm"), ("Metres", "m"), ("Millimetres", "mm")],
+            [(tr("Centimetres"), "cm"), (tr("Metres"), "m"), (tr("Millimetres"), "mm")],
             settings.text("export/units", settings.preferences.units),
-            "Units",
+            tr("Units"),
         )
         self.subdivision = choice(
-            [("As built (5,400 quads)", 0), ("Smooth (21,600 quads)", 1), ("Very smooth (86,300 quads)", 2)],
+            [
+                (tr("As built (5,400 quads)"), 0),
+                (tr("Smooth (21,600 quads)"), 1),
+                (tr("Very smooth (86,300 quads)"), 2),
+            ],
             settings.number("export/subdivision", 0),
-            "Mesh",
+            tr("Mesh"),
         )
-        self.neutral, self.posed = QRadioButton("Neutral"), QRadioButton("As in the photo")
+        self.neutral, self.posed = QRadioButton(tr("Neutral")), QRadioButton(tr("As in the photo"))
         self.neutral.setChecked(settings.text("export/expression", "neutral") == "neutral")
         self.posed.setChecked(not self.neutral.isChecked())
         faces = QHBoxLayout()
@@ -107,26 +112,26 @@ class ExportDialog(QDialog):
         faces.addSpacing(18)
         faces.addWidget(self.posed)
         faces.addStretch()
-        self.preset = choice([(name, name) for name in (_OWN, *PRESETS)], _OWN, "Made for")
-        self.preset.setToolTip("Formats, texture, units and mesh as a program reads them best")
+        self.preset = choice([(tr(name), name) for name in (_OWN, *PRESETS)], _OWN, tr("Made for"))
+        self.preset.setToolTip(tr("Formats, texture, units and mesh as a program reads them best"))
         self.preset.activated.connect(lambda _: self._take_preset())
         for box in (self.size_box, self.units, self.subdivision):
             box.currentIndexChanged.connect(self._name_preset)
         for button in (*self.formats.values(), self.neutral):
             button.toggled.connect(self._name_preset)
-        self.overwrite = QCheckBox("Replace files of the same name")
+        self.overwrite = QCheckBox(tr("Replace files of the same name"))
         form = QFormLayout()
         form.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
         form.setHorizontalSpacing(14)
         form.setVerticalSpacing(10)
-        form.addRow("Folder", self.folder)
-        form.addRow("Name", self.name)
-        form.addRow("Made for", self.preset)
-        form.addRow("Formats", boxes)
-        form.addRow("Texture", self.size_box)
-        form.addRow("Units", self.units)
-        form.addRow("Mesh", self.subdivision)
-        form.addRow("Expression", faces)
+        form.addRow(tr("Folder"), self.folder)
+        form.addRow(tr("Name"), self.name)
+        form.addRow(tr("Made for"), self.preset)
+        form.addRow(tr("Formats"), boxes)
+        form.addRow(tr("Texture"), self.size_box)
+        form.addRow(tr("Units"), self.units)
+        form.addRow(tr("Mesh"), self.subdivision)
+        form.addRow(tr("Expression"), faces)
         form.addRow("", self.overwrite)
         self._form = QWidget()
         self._form.setLayout(form)
@@ -140,14 +145,14 @@ class ExportDialog(QDialog):
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
         self.bar.hide()
-        self.show_folder = QPushButton("Open folder")
+        self.show_folder = QPushButton(tr("Open folder"))
         self.show_folder.setAutoDefault(False)
         self.show_folder.hide()
         self.show_folder.clicked.connect(self._open_folder)
-        self.cancel = QPushButton("Cancel")
+        self.cancel = QPushButton(tr("Cancel"))
         self.cancel.setAutoDefault(False)
         self.cancel.clicked.connect(self._cancel)
-        self.export = QPushButton("Export")
+        self.export = QPushButton(tr("Export"))
         self.export.setDefault(True)
         self.export.clicked.connect(self._export)
         buttons = QHBoxLayout()
@@ -205,9 +210,9 @@ class ExportDialog(QDialog):
         self._set_busy(False)
         self.files = files
         names = ", ".join(path.name for path in files)
-        self.message.setText(f"Written: {names}")
+        self.message.setText(tr("Written: {names}", names=names))
         self.show_folder.setVisible(bool(files))
-        self.cancel.setText("Close")
+        self.cancel.setText(tr("Close"))
         self.overwrite.setChecked(True)
 
     def refuse(self, report: ErrorReport) -> None:
@@ -220,7 +225,7 @@ class ExportDialog(QDialog):
     def stopped(self) -> None:
         """Tell that it was cancelled."""
         self._set_busy(False)
-        self.message.setText("Cancelled; nothing was written.")
+        self.message.setText(tr("Cancelled; nothing was written."))
 
     def _update(self) -> None:
         self.export.setEnabled(bool(self.options().formats and self.name.text().strip()) and not self.busy)
@@ -243,7 +248,7 @@ class ExportDialog(QDialog):
         ):
             self._settings.set(f"export/{key}", value)
         self.show_folder.hide()
-        self.message.setText("Building and writing…")
+        self.message.setText(tr("Building and writing…"))
         self._set_busy(True)
         self.wanted.emit(options)
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from PySide6.QtCore import QStandardPaths
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
+from facestudio.app.words import tr
+
 
 def pictures_folder() -> Path:
     """Return the person's folder for pictures, or their home."""
@@ -35,8 +37,8 @@ class FolderField(QWidget):
         super().__init__()
         self.line = QLineEdit(str(folder))
         self.line.setMinimumWidth(300)
-        self.line.setAccessibleName("Folder")
-        browse = QPushButton("Browse…")
+        self.line.setAccessibleName(tr("Folder"))
+        browse = QPushButton(tr("Browse…"))
         browse.setAutoDefault(False)
         browse.clicked.connect(self._browse)
         row = QHBoxLayout(self)
@@ -50,6 +52,6 @@ class FolderField(QWidget):
         return Path(self.line.text().strip()).expanduser()
 
     def _browse(self) -> None:
-        chosen = QFileDialog.getExistingDirectory(self, "Folder", self.line.text())
+        chosen = QFileDialog.getExistingDirectory(self, tr("Folder"), self.line.text())
         if chosen:
             self.line.setText(chosen)

@@ -1,6 +1,6 @@
 """The preferences dialog: what holds for all photos; it shows where the file is that holds it."""
 
-from PySide6.QtCore import QCoreApplication, Qt, QUrl, Signal
+from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QDialog,
@@ -17,11 +17,8 @@ from PySide6.QtWidgets import (
 from facestudio.app.dialogs.form import choice
 from facestudio.app.preferences import AUTOSAVE_SECONDS, Preferences
 from facestudio.app.settings import Settings
+from facestudio.app.words import tr
 from facestudio.pipeline.request import TEXTURE_SIZES
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("PreferencesDialog", text)
 
 
 class PreferencesDialog(QDialog):
@@ -32,51 +29,51 @@ class PreferencesDialog(QDialog):
     def __init__(self, settings: Settings, databases: list[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("preferencesDialog")
-        self.setWindowTitle(_tr("Preferences"))
+        self.setWindowTitle(tr("Preferences"))
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         now = settings.preferences
         self.theme = choice(
-            [(_tr("As the system"), "system"), (_tr("Light"), "light"), (_tr("Dark"), "dark")],
-            *(now.theme, _tr("Theme")),
+            [(tr("As the system"), "system"), (tr("Light"), "light"), (tr("Dark"), "dark")],
+            *(now.theme, tr("Theme")),
         )
         self.texture_size = choice(
-            [(f"{size} × {size}", size) for size in TEXTURE_SIZES], now.texture_size, _tr("Texture size")
+            [(f"{size} × {size}", size) for size in TEXTURE_SIZES], now.texture_size, tr("Texture size")
         )
         self.units = choice(
-            [(_tr("Centimetres"), "cm"), (_tr("Metres"), "m"), (_tr("Millimetres"), "mm")],
-            *(now.units, _tr("Units of exports")),
+            [(tr("Centimetres"), "cm"), (tr("Metres"), "m"), (tr("Millimetres"), "mm")],
+            *(now.units, tr("Units of exports")),
         )
         self.scalp = choice(
             [
-                (_tr("Hair as in the photo"), "photo"),
-                (_tr("Stubble in its colour"), "stubble"),
-                (_tr("Bald"), "bald"),
+                (tr("Hair as in the photo"), "photo"),
+                (tr("Stubble in its colour"), "stubble"),
+                (tr("Bald"), "bald"),
             ],
-            *(now.scalp, _tr("Scalp")),
+            *(now.scalp, tr("Scalp")),
         )
         names = databases if now.database in databases else [now.database, *databases]
-        self.database = choice([(name, name) for name in names], now.database, _tr("Head database"))
+        self.database = choice([(name, name) for name in names], now.database, tr("Head database"))
         self.autosave = QSpinBox()
-        self.autosave.setAccessibleName(_tr("Keep a copy every"))
+        self.autosave.setAccessibleName(tr("Keep a copy every"))
         self.autosave.lineEdit().setTextMargins(5, 0, 0, 0)
         self.autosave.setRange(0, AUTOSAVE_SECONDS[1])
-        self.autosave.setSuffix(_tr(" s"))
-        self.autosave.setSpecialValueText(_tr("Never"))
+        self.autosave.setSuffix(tr(" s"))
+        self.autosave.setSpecialValueText(tr("Never"))
         self.autosave.setValue(now.autosave_seconds)
         form = QFormLayout()
         form.setHorizontalSpacing(18)
         form.setVerticalSpacing(9)
         for text, field in (
-            (_tr("Theme"), self.theme),
-            (_tr("Texture size"), self.texture_size),
-            (_tr("Scalp"), self.scalp),
-            (_tr("Head database"), self.database),
-            (_tr("Units of exports"), self.units),
-            (_tr("Keep a copy every"), self.autosave),
+            (tr("Theme"), self.theme),
+            (tr("Texture size"), self.texture_size),
+            (tr("Scalp"), self.scalp),
+            (tr("Head database"), self.database),
+            (tr("Units of exports"), self.units),
+            (tr("Keep a copy every"), self.autosave),
         ):
             form.addRow(text, field)
-        note = QLabel(_tr("Scalp and database are those that a new photo begins with."))
+        note = QLabel(tr("Scalp and database are those that a new photo begins with."))
         note.setObjectName("muted")
         note.setWordWrap(True)
         self.file = QLabel(str(settings.preferences_file))
@@ -87,7 +84,7 @@ class PreferencesDialog(QDialog):
         self.problem.setObjectName("warning")
         self.problem.setWordWrap(True)
         self.problem.setVisible(bool(settings.preferences_problem))
-        folder = QPushButton(_tr("Open folder"))
+        folder = QPushButton(tr("Open folder"))
         folder.setAutoDefault(False)
         folder.clicked.connect(
             lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(settings.preferences_file.parent)))

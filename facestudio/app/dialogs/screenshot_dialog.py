@@ -21,17 +21,18 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.dialogs.form import FolderField, choice, pictures_folder
 from facestudio.app.settings import Settings
+from facestudio.app.words import mark, tr
 from facestudio.app.worker.report import ErrorReport
 
 _SHEETS: dict[str, tuple[str, ...]] = {
-    "Front, 45°, side": ("front", "45", "side"),
-    "Front, both 45°, both sides": ("left", "45-left", "front", "45-right", "right"),
-    "All six": ("front", "45-left", "left", "45-right", "right", "back"),
+    mark("Front, 45°, side"): ("front", "45", "side"),
+    mark("Front, both 45°, both sides"): ("left", "45-left", "front", "45-right", "right"),
+    mark("All six"): ("front", "45-left", "left", "45-right", "right", "back"),
 }
-_VIEW_SIZES: list[tuple[str, object]] = [
-    ("As on the screen", 1),
-    ("Twice as large", 2),
-    ("Four times as large", 4),
+_VIEW_SIZES: list[tuple[str, int]] = [
+    (mark("As on the screen"), 1),
+    (mark("Twice as large"), 2),
+    (mark("Four times as large"), 4),
 ]
 
 
@@ -74,32 +75,36 @@ class ScreenshotDialog(QDialog):
     def __init__(self, settings: Settings, name: str, has_view: bool, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("screenshotDialog")
-        self.setWindowTitle("Screenshot")
+        self.setWindowTitle(tr("Screenshot"))
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._settings = settings
         self._busy = False
-        self.view = QRadioButton("This view")
-        self.sheet = QRadioButton("Sheet of views")
-        self.turntable = QRadioButton("Turntable")
-        self.turntable.setToolTip("The head turning once, as an animated WebP picture")
+        self.view = QRadioButton(tr("This view"))
+        self.sheet = QRadioButton(tr("Sheet of views"))
+        self.turntable = QRadioButton(tr("Turntable"))
+        self.turntable.setToolTip(tr("The head turning once, as an animated WebP picture"))
         self.view.setChecked(has_view)
         self.view.setEnabled(has_view)
         self.sheet.setChecked(not has_view)
-        self.times = choice(_VIEW_SIZES, settings.number("screenshot/times", 2), "Size")
-        views: list[tuple[str, object]] = [(text, text) for text in _SHEETS]
-        self.views = choice(views, settings.text("screenshot/views", "Front, 45°, side"), "Views")
-        self.height_box = choice(
-            [("480 pixels", 480), ("960 pixels", 960), ("1440 pixels", 1440)],
-            settings.number("screenshot/height", 960),
-            "Height of a picture",
+        self.times = choice(
+            [(tr(text), times) for text, times in _VIEW_SIZES],
+            settings.number("screenshot/times", 2),
+            tr("Size"),
         )
-        self.with_photo = QCheckBox("Begin with the photo")
+        views: list[tuple[str, object]] = [(tr(text), text) for text in _SHEETS]
+        self.views = choice(views, settings.text("screenshot/views", "Front, 45°, side"), tr("Views"))
+        self.height_box = choice(
+            [(tr("480 pixels"), 480), (tr("960 pixels"), 960), (tr("1440 pixels"), 1440)],
+            settings.number("screenshot/height", 960),
+            tr("Height of a picture"),
+        )
+        self.with_photo = QCheckBox(tr("Begin with the photo"))
         self.with_photo.setChecked(settings.flag("screenshot/with_photo", True))
         self.folder = FolderField(Path(settings.text("screenshot/folder", str(pictures_folder()))))
         self.name = QLineEdit(name)
-        self.name.setAccessibleName("Name")
-        self.overwrite = QCheckBox("Replace a file of the same name")
+        self.name.setAccessibleName(tr("Name"))
+        self.overwrite = QCheckBox(tr("Replace a file of the same name"))
         what = QHBoxLayout()
         what.addWidget(self.view)
         what.addSpacing(18)
@@ -111,23 +116,23 @@ class ScreenshotDialog(QDialog):
         self._form.setLabelAlignment(Qt.AlignmentFlag.AlignRight)
         self._form.setHorizontalSpacing(14)
         self._form.setVerticalSpacing(10)
-        self._form.addRow("Picture", what)
-        self._form.addRow("Size", self.times)
-        self._form.addRow("Views", self.views)
-        self._form.addRow("Height", self.height_box)
+        self._form.addRow(tr("Picture"), what)
+        self._form.addRow(tr("Size"), self.times)
+        self._form.addRow(tr("Views"), self.views)
+        self._form.addRow(tr("Height"), self.height_box)
         self._form.addRow("", self.with_photo)
-        self._form.addRow("Folder", self.folder)
-        self._form.addRow("Name", self.name)
+        self._form.addRow(tr("Folder"), self.folder)
+        self._form.addRow(tr("Name"), self.name)
         self._form.addRow("", self.overwrite)
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.message.setMinimumHeight(2 * self.fontMetrics().height())
-        self.copy, self.save = QPushButton("Copy"), QPushButton("Save")
+        self.copy, self.save = QPushButton(tr("Copy")), QPushButton(tr("Save"))
         self.copy.setAutoDefault(False)
         self.copy.clicked.connect(lambda: self._ask(to_file=False))
         self.save.setDefault(True)
         self.save.clicked.connect(lambda: self._ask(to_file=True))
-        close = QPushButton("Close")
+        close = QPushButton(tr("Close"))
         close.setAutoDefault(False)
         close.clicked.connect(self.close)
         buttons = QHBoxLayout()
@@ -166,9 +171,11 @@ class ScreenshotDialog(QDialog):
         self._set_busy(False)
         if file is None and isinstance(picture, QImage):
             QGuiApplication.clipboard().setImage(picture)
-            self.message.setText(f"Copied, {picture.width()} × {picture.height()} pixels")
+            self.message.setText(
+                tr("Copied, {width} × {height} pixels", width=picture.width(), height=picture.height())
+            )
         else:
-            self.message.setText(f"Saved as {file}")
+            self.message.setText(tr("Saved as {file}", file=file))
 
     def refuse(self, report: ErrorReport) -> None:
         """Tell why it did not work."""
@@ -201,6 +208,6 @@ class ScreenshotDialog(QDialog):
             ("folder", str(self.folder.folder)),
         ):
             self._settings.set(f"screenshot/{key}", value)
-        self.message.setText("Drawing…")
+        self.message.setText(tr("Drawing…"))
         self._set_busy(True)
         self.wanted.emit(options)

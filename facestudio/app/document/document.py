@@ -6,9 +6,11 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from facestudio.app.document.state import EditState
+from facestudio.app.words import tr
 from facestudio.pipeline.project import ProjectPhoto
 from facestudio.pipeline.request import MOST_PHOTOS
-from facestudio.values import DetectedFace, Landmarks, Photo
+from facestudio.template.pins import without_pin
+from facestudio.values import DetectedFace, FloatArray, Landmarks, Photo
 
 
 class _Change(QUndoCommand):
@@ -34,6 +36,25 @@ class _Change(QUndoCommand):
     def redo(self) -> None:
         """Go to the later state."""
         self._document._go_to(self._after)
+
+    def remove_pins(self, vertex: int | None = None) -> None:
+        """Take a pin away, or all of them."""
+        pins = self.state.pins
+        left = () if vertex is None else without_pin(pins, vertex)
+        if left != pins:
+            self.change(
+                replace(self.state, pins=left), tr("Remove all pins") if vertex is None else tr("Remove pin")
+            )
+
+    def move_pin(self, vertex: int, by: FloatArray, *, merge: bool = False) -> None:
+        """Move a pin by (2,) pixels in one undo step; with `merge` it joins the step before if that merged too."""
+        if not merge:
+            self._serial += 1
+        pins = tuple(
+            replace(pin, x=pin.x + float(by[0]), y=pin.y + float(by[1])) if pin.vertex == vertex else pin
+            for pin in self.state.pins
+        )
+        self._push(replace(self.state, pins=pins), tr("Nudge pin"), self._serial)
 
     def undo(self) -> None:
         """Go to the earlier state."""
@@ -69,6 +90,7 @@ class Document(QObject):
         self.faces: tuple[DetectedFace, ...] = ()
         self.state = EditState()
         self.selection: frozenset[int] = frozenset()
+        self._pin: int | None = None
         self._before: EditState | None = None
         self._serial = 0
 
@@ -148,7 +170,7 @@ class Document(QObject):
         if self.opened is None or len(self.photos) >= MOST_PHOTOS:
             return
         photos = (*self.photos, ProjectPhoto(photo))
-        self.change(self.state.showing(photos, self.state.place), f"Add photo {photo.name}")
+        self.change(self.state.showing(photos, self.state.place), tr("Add photo {name}", name=photo.name))
 
     def remove_photo(self, place: int) -> None:
         """Give one of the further photos up."""
@@ -158,12 +180,23 @@ class Document(QObject):
         now = self.state.place
         left = (*photos[:place], *photos[place + 1 :])
         shown = now - 1 if now > place else min(now, len(left) - 1)
-        self.change(self.state.showing(left, shown), f"Remove photo {photos[place].photo.name}")
+        self.change(self.state.showing(left, shown), tr("Remove photo {name}", name=photos[place].photo.name))
 
     def select(self, points: frozenset[int]) -> None:
-        """Select points by their numbers."""
-        if points != self.selection:
-            self.selection = points
+        """Select points by their numbers; no pin is chosen then."""
+        if points != self.selection or self._pin is not None:
+            self.selection, self._pin = points, None
+            self.selection_changed.emit()
+
+    @property
+    def chosen_pin(self) -> int | None:
+        """The vertex of the pin that is chosen, if it is there."""
+        return self._pin if any(pin.vertex == self._pin for pin in self.state.pins) else None
+
+    def choose_pin(self, vertex: int | None) -> None:
+        """Choose a pin; no point is selected then."""
+        if vertex != self._pin or self.selection:
+            self.selection, self._pin = frozenset(), vertex
             self.selection_changed.emit()
 
     def preview(self, landmarks: Landmarks) -> None:
@@ -214,18 +247,18 @@ class Document(QObject):
         kept = {**dict(self.state.variants), name: replace(self.state, variants=())}
         self.change(
             replace(self.state, variants=tuple(sorted(kept.items(), key=lambda pair: pair[0]))),
-            f"Keep variant {name}",
+            tr("Keep variant {name}", name=name),
         )
 
     def use_variant(self, name: str) -> None:
         """Go back to what was decided for a variant."""
         variant = dict(self.state.variants)[name]
-        self.change(replace(variant, variants=self.state.variants), f"Use variant {name}")
+        self.change(replace(variant, variants=self.state.variants), tr("Use variant {name}", name=name))
 
     def delete_variant(self, name: str) -> None:
         """Forget a variant; the head stays as it is."""
         left = tuple(pair for pair in self.state.variants if pair[0] != name)
-        self.change(replace(self.state, variants=left), f"Delete variant {name}")
+        self.change(replace(self.state, variants=left), tr("Delete variant {name}", name=name))
 
     def is_variant(self, name: str) -> bool:
         """Whether what is decided now is that variant."""
@@ -247,7 +280,7 @@ class Document(QObject):
                     place=self.state.place,
                     shown=self.state.shown,
                 ),
-                f"Choose face {number}",
+                tr("Choose face {number}", number=number),
             )
 
     def reset(self, points: frozenset[int] | None = None) -> None:
@@ -262,8 +295,33 @@ class Document(QObject):
         positions[wanted] = located.points[wanted]
         covariance[wanted] = located.covariance[wanted]
         moved[wanted] = False
-        what = "all points" if points is None else "point" if len(wanted) == 1 else f"{len(wanted)} points"
-        self.edit(replace(now, points=positions, covariance=covariance, moved=moved), f"Reset {what}")
+        text = (
+            tr("Reset all points")
+            if points is None
+            else tr("Reset point")
+            if len(wanted) == 1
+            else tr("Reset {count} points", count=len(wanted))
+        )
+        self.edit(replace(now, points=positions, covariance=covariance, moved=moved), text)
+
+    def remove_pins(self, vertex: int | None = None) -> None:
+        """Take a pin away, or all of them."""
+        pins = self.state.pins
+        left = () if vertex is None else without_pin(pins, vertex)
+        if left != pins:
+            self.change(
+                replace(self.state, pins=left), tr("Remove all pins") if vertex is None else tr("Remove pin")
+            )
+
+    def move_pin(self, vertex: int, by: FloatArray, *, merge: bool = False) -> None:
+        """Move a pin by (2,) pixels in one undo step; with `merge` it joins the step before if that merged too."""
+        if not merge:
+            self._serial += 1
+        pins = tuple(
+            replace(pin, x=pin.x + float(by[0]), y=pin.y + float(by[1])) if pin.vertex == vertex else pin
+            for pin in self.state.pins
+        )
+        self._push(replace(self.state, pins=pins), tr("Nudge pin"), self._serial)
 
     def undo(self) -> None:
         """Take the last step back, unless a gesture goes on."""
@@ -278,6 +336,8 @@ class Document(QObject):
             self.undo_stack.redo()
 
     def _push(self, after: EditState, text: str, merge: int = -1) -> None:
+        if self.in_gesture:  # no step is made within another
+            return
         self.about_to_change.emit()
         self.undo_stack.push(_Change(self, self.state, after, text, merge))
 
@@ -303,11 +363,11 @@ class Document(QObject):
 
     def _tell(self, before: EditState) -> None:
         now = self.state
-        if now.landmarks is not before.landmarks or now.face != before.face:
+        if now.landmarks is not before.landmarks or now.face != before.face or now.pins != before.pins:
             self.landmarks_changed.emit()
         if now.expression != before.expression:
             self.expression_changed.emit()
-        if not replace(now, landmarks=before.landmarks).builds_like(before):
+        if not replace(now, landmarks=before.landmarks, pins=before.pins).builds_like(before):
             self.choices_changed.emit()
 
 

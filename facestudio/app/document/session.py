@@ -111,27 +111,10 @@ class Session(QObject):
         return self.builder.close()
 
     def _request(self, texture_size: int) -> Request | None:
-        photos, state = self.document.photos, self.document.state
-        if not photos:
+        opened, state = self.document.opened, self.document.state
+        if opened is None:
             return None
-        # Points nobody touched are left to the pipeline, which then need not take them for given.
-        first, *more = (one.asked() for one in photos)
-        return Request(
-            first.photo,
-            face=first.face,
-            landmarks=first.landmarks,
-            texture_size=texture_size,
-            focal_px=first.focal_px,
-            excluded_heads=state.excluded,
-            head_weights=state.head_weights,
-            adjustments=state.adjustments,
-            database=state.database,
-            unused=first.unused,
-            scalp=state.scalp,
-            iris=state.iris,
-            more=tuple(more),
-            shown=state.place,
-        )
+        return state.project(opened).request(texture_size=texture_size, shown=state.place)
 
     def _submit(self, texture_size: int, *, live: bool) -> None:
         request = self._request(texture_size)

@@ -2,69 +2,57 @@
 
 from dataclasses import dataclass, replace
 
-from facestudio.database.model import DEFAULT_DATABASE
-from facestudio.pipeline.project import ProjectPhoto
-from facestudio.texture.options import ScalpMode
-from facestudio.texture.strokes import Stroke
-from facestudio.values import Landmarks, Photo
+from facestudio.pipeline.decisions import HeadDecisions, PhotoDecisions, PhotoWork, decided, decided_alike
+from facestudio.pipeline.project import Project, ProjectPhoto
+from facestudio.values import Photo
 
 
 @dataclass(frozen=True, eq=False)
-class EditState:
-    """All that an undo step changes.
+class EditState(PhotoWork, HeadDecisions):
+    """All that an undo step changes: what is decided about the photo that is shown, and about the head.
 
     Attributes
     ----------
-    face
-        Which of the photo's faces, 1 is the largest.
-    landmarks
-        ibug68 points as they are now; None until they were located.
-    located
-        The same points before anybody moved them.
-    focal_px
-        Focal length that the person chose; None as the pipeline finds it.
-    excluded
-        Database heads that may not be used.
-    head_weights
-        (id, weight 0..1) of database heads whose weight the person chose.
     expression
         52 weights that the person chose for the head as it is shown; None for what was found. The fit knows
         nothing of them.
-    unused
-        Strokes over the photo where the texture may not use it.
     variants
         (name, state) that the person kept, by name; those have no variants of their own.
-    database
-        The head database that similar heads come from.
-    adjustments
-        (slider, value -1..1): how the person shaped the fitted head further.
-    scalp, iris
-        As in Request: what grows on the scalp, and the colour of the irises (None: as in the photo).
     others
-        The person's other photos, in their order, without the one that is shown. What is said above of the photo
-        is said of the one shown.
+        The person's other photos, in their order, without the one that is shown.
     place
         Where the one shown stands among all, from 0.
     shown
         The photo shown if it is a further one; None for the one that was opened.
     """
 
-    face: int = 1
-    landmarks: Landmarks | None = None
-    located: Landmarks | None = None
-    focal_px: float | None = None
-    excluded: frozenset[str] = frozenset()
-    head_weights: tuple[tuple[str, float], ...] = ()
     expression: tuple[float, ...] | None = None
-    adjustments: tuple[tuple[str, float], ...] = ()
-    database: str = DEFAULT_DATABASE
-    unused: tuple[Stroke, ...] = ()
     variants: tuple[tuple[str, "EditState"], ...] = ()
-    scalp: ScalpMode = "photo"
-    iris: tuple[int, int, int] | None = None
     others: tuple[ProjectPhoto, ...] = ()
     place: int = 0
     shown: Photo | None = None
+
+    @classmethod
+    def of(cls, project: Project) -> "EditState":
+        """Return the state that a project tells."""
+        return cls(
+            **decided(PhotoWork, project),
+            **decided(HeadDecisions, project),
+            expression=project.expression,
+            variants=tuple((name, cls.of(variant)) for name, variant in project.variants),
+            others=project.more,
+        )
+
+    def project(self, opened: Photo) -> Project:
+        """Return what is to be saved, or built; `opened` is the first photo."""
+        first, *more = self.photos(opened)
+        return Project(
+            **decided(ProjectPhoto, first),
+            **decided(HeadDecisions, self),
+            expression=self.expression,
+            variants=tuple((name, variant.project(opened)) for name, variant in self.variants),
+            more=tuple(more),
+        )
 
     @property
     def edited(self) -> bool:
@@ -74,16 +62,8 @@ class EditState:
     def builds_like(self, other: "EditState") -> bool:
         """Whether another state gives the same head."""
         return (
-            self.face == other.face
-            and self.landmarks is other.landmarks
-            and self.focal_px == other.focal_px
-            and self.excluded == other.excluded
-            and self.head_weights == other.head_weights
-            and self.adjustments == other.adjustments
-            and self.database == other.database
-            and self.unused == other.unused
-            and self.scalp == other.scalp
-            and self.iris == other.iris
+            decided_alike(PhotoDecisions, self, other)
+            and decided_alike(HeadDecisions, self, other)
             and self.place == other.place
             and self.shown is other.shown
             and len(self.others) == len(other.others)
@@ -92,9 +72,7 @@ class EditState:
 
     def photos(self, opened: Photo) -> tuple[ProjectPhoto, ...]:
         """Return all photos of the person in their order; `opened` is the first."""
-        own = ProjectPhoto(
-            self.shown or opened, self.face, self.landmarks, self.located, self.focal_px, self.unused
-        )
+        own = ProjectPhoto(self.shown or opened, **decided(PhotoWork, self))
         return (*self.others[: self.place], own, *self.others[self.place :])
 
     def showing(self, photos: tuple[ProjectPhoto, ...], place: int) -> "EditState":
@@ -102,11 +80,7 @@ class EditState:
         own = photos[place]
         return replace(
             self,
-            face=own.face,
-            landmarks=own.landmarks,
-            located=own.located,
-            focal_px=own.focal_px,
-            unused=own.unused,
+            **decided(PhotoWork, own),
             others=(*photos[:place], *photos[place + 1 :]),
             place=place,
             shown=own.photo if place else None,
@@ -114,10 +88,4 @@ class EditState:
 
 
 def _alike(a: ProjectPhoto, b: ProjectPhoto) -> bool:
-    return (
-        a.photo is b.photo
-        and a.face == b.face
-        and a.landmarks is b.landmarks
-        and a.focal_px == b.focal_px
-        and a.unused == b.unused
-    )
+    return a.photo is b.photo and decided_alike(PhotoDecisions, a, b)

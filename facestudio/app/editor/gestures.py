@@ -9,6 +9,7 @@ from facestudio.app.document.document import Document
 from facestudio.app.editor.motion import MoveOptions, moved, part_of, point_label
 from facestudio.app.editor.painting import place_points
 from facestudio.app.editor.transform import ViewTransform
+from facestudio.app.words import lowered, tr
 from facestudio.values import FloatArray, Landmarks
 
 _START_DISTANCE = 2.5  # logical pixels: a click that trembles moves nothing
@@ -118,7 +119,7 @@ class PointDrag:
 
     def _text(self) -> str:
         if len(self.grabbed) == 1:
-            return f"Move {point_label(self.point).lower()}"
+            return tr("Move {what}", what=lowered(point_label(self.point)))
         if self._options.whole_part and part_of(self.point):
-            return f"Move {part_of(self.point).lower()}"
-        return f"Move {len(self.grabbed)} points"
+            return tr("Move {what}", what=lowered(tr(part_of(self.point))))
+        return tr("Move {count} points", count=len(self.grabbed))

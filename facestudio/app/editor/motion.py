@@ -6,18 +6,19 @@ from functools import cache
 
 import numpy as np
 
+from facestudio.app.words import mark, tr
 from facestudio.landmarks.schemes import load_scheme
 from facestudio.values import FloatArray, Landmarks
 
 # What a person means by a part, made of the scheme's own.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Right brow": ("brow_right",),
-    "Left brow": ("brow_left",),
-    "Right eye": ("eye_right",),
-    "Left eye": ("eye_left",),
-    "Nose": ("nose_bridge", "nose_base"),
-    "Mouth": ("mouth_outer", "mouth_inner"),
-    "Jaw": ("jaw",),
+    mark("Right brow"): ("brow_right",),
+    mark("Left brow"): ("brow_left",),
+    mark("Right eye"): ("eye_right",),
+    mark("Left eye"): ("eye_left",),
+    mark("Nose"): ("nose_bridge", "nose_base"),
+    mark("Mouth"): ("mouth_outer", "mouth_inner"),
+    mark("Jaw"): ("jaw",),
 }
 _MOVED_SHARE = 0.02  # a point that follows by less than this share stays where it was located
 
@@ -60,12 +61,19 @@ def part_of(point: int) -> str:
 
 def point_label(point: int) -> str:
     """Return a point's name for people."""
+    name, number = point_name(point)
+    return f"{tr(name)} {number}" if number else tr(name)
+
+
+def point_name(point: int) -> tuple[str, int]:
+    """Return a point's name in English, without its number, and that from 1 (0 if it has none)."""
     name = load_scheme("ibug68").point_names[point]
     words = name.split("_")
     # "brow_right_3" is read as "Right brow 4".
     sides = [word for word in words if word in ("right", "left")]
-    rest = [str(int(word) + 1) if word.isdigit() else word for word in words if word not in sides]
-    return " ".join(sides + rest).capitalize()
+    rest = [word for word in words if word not in sides and not word.isdigit()]
+    number = next((int(word) + 1 for word in words if word.isdigit()), 0)
+    return " ".join(sides + rest).capitalize(), number
 
 
 def eye_distance(points: FloatArray) -> float:

@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, 
 from facestudio.app.editor.motion import eye_distance, point_label, sureness
 from facestudio.app.editor.picture import Picture
 from facestudio.app.editor.transform import ViewTransform
+from facestudio.app.words import tr
 from facestudio.landmarks.schemes import load_scheme
 from facestudio.values import DetectedFace, FloatArray, Landmarks
 
@@ -115,7 +116,7 @@ def paint_chip(painter: QPainter, text: str, near: QPointF, bounds: QRectF, font
 def hover_text(landmarks: Landmarks, point: int) -> str:
     """Return what is said about a point: its name and how far it may be off."""
     if landmarks.moved[point]:
-        return f"{point_label(point)}  ·  moved by hand"
+        return f"{point_label(point)}  ·  {tr('moved by hand')}"
     sigma = float(np.sqrt(np.trace(landmarks.covariance[point]) / 2))
     return f"{point_label(point)}  ·  ±{sigma:.1f} px"
 
@@ -144,7 +145,11 @@ def paint_faces(
             painter.setPen(pen)
             painter.drawRoundedRect(box, 6, 6)
         if not mine:
-            text = f"Face {number}: click to use it" if number == hovered else f"Face {number}"
+            text = (
+                tr("Face {number}: click to use it", number=number)
+                if number == hovered
+                else tr("Face {number}", number=number)
+            )
             paint_chip(painter, text, box.topLeft() - QPointF(14, -2), bounds, font)
 
 
@@ -158,13 +163,12 @@ def paint_magnifier(
     painter: QPainter,
     picture: Picture,
     landmarks: Landmarks,
-    point: int,
+    place: QPointF,
     transform: ViewTransform,
     bounds: QRectF,
     ratio: float,
 ) -> QRectF:
-    """Draw a round magnifier of a point in the corner farthest from it; returns where."""
-    place = QPointF(*map(float, landmarks.points[point]))
+    """Draw a round magnifier of a place of the photo in the corner farthest from it; returns where."""
     shown = transform.to_widget(place)
     gap, size = _MAGNIFIER_GAP, MAGNIFIER_SIZE
     left = shown.x() > bounds.center().x()

@@ -22,6 +22,8 @@ from facestudio.app.editor.gestures import Band, Pan, PointDrag
 from facestudio.app.editor.motion import MoveOptions, eye_distance, grabbed_points, moved, part_of, parts
 from facestudio.app.editor.painting import Emphasis
 from facestudio.app.editor.picture import Picture
+from facestudio.app.editor.pins import PinDrag, PinTool
+from facestudio.app.words import tr
 
 _ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
@@ -37,7 +39,9 @@ class PhotoEditor(PhotoCanvas):
     Left button: drag a point (with its selection, or its whole part), or a rectangle to select; Ctrl adds to
     the selection; a double click on a point selects its part. Middle button, or Space and the left: pan.
     Wheel: zoom. Arrows move the selection by one pixel of the photo, with Shift by ten; Escape gives a drag
-    up. With the brush, the left button paints, with Alt it erases; Shift and the wheel change its size.
+    up. Shift and the left button, or the left alone in pin mode, tie the place of the head under the pointer to
+    the photo: a pin, which is dragged as a point is.
+    With the brush, the left button paints, with Alt it erases; Shift and the wheel change its size.
     """
 
     hover_changed = Signal(str)
@@ -46,12 +50,13 @@ class PhotoEditor(PhotoCanvas):
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(document, parent)
         self.setObjectName("photoEditor")
-        self.setAccessibleName("Photo with landmarks")
+        self.setAccessibleName(tr("Photo with landmarks"))
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.options = MoveOptions()
-        self._gesture: Pan | Band | PointDrag | BrushStroke | None = None
+        self._gesture: Pan | Band | PointDrag | PinDrag | BrushStroke | None = None
+        self.pins = PinTool(document)
         self._brush = 0.15  # radius, in distances of the outer eye corners
         self._pointer = QPointF(-1000, -1000)
         self._space = False
@@ -60,6 +65,7 @@ class PhotoEditor(PhotoCanvas):
     def _photo_changed(self) -> None:
         self._gesture = None
         self._wires = None
+        self.pins.set_head(None)
         self._set_hovered(None)
         if self._document.photo is None:
             self.set_picture(None)
@@ -85,6 +91,12 @@ class PhotoEditor(PhotoCanvas):
         self._choose_cursor()
         self.update()
 
+    def set_pinning(self, on: bool) -> None:
+        """Pin the head to the photo with every press, in place of selecting points."""
+        self.pins.set_on(on)
+        self._choose_cursor()
+        self.update()
+
     @property
     def brush_radius(self) -> float:
         """Of the brush, pixels of the photo."""
@@ -100,6 +112,12 @@ class PhotoEditor(PhotoCanvas):
             self.setCursor(shapes.OpenHandCursor)
         elif self.brushing:
             self.setCursor(shapes.BlankCursor)
+        elif isinstance(self._gesture, PinDrag):
+            self.setCursor(shapes.BlankCursor if self._gesture.moving else shapes.SizeAllCursor)
+        elif self.pins.hovered is not None:
+            self.setCursor(shapes.SizeAllCursor)
+        elif self.pins.on:
+            self.setCursor(shapes.CrossCursor)
         elif isinstance(self._gesture, PointDrag):
             self.setCursor(shapes.BlankCursor if self._gesture.moving else shapes.SizeAllCursor)
         elif self.hovered is not None:
@@ -131,6 +149,13 @@ class PhotoEditor(PhotoCanvas):
             erase = bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)
             self._gesture = BrushStroke(self.transform.to_image(at), self.brush_radius, erase)
             return
+        if not adding and self.show_points:
+            shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            drag = self.pins.press(at, self.transform, shift=shift, mirror=self.options.mirror)
+            if drag is not None:
+                self._glide.stop()
+                self._gesture = drag
+                return
         if point is None:
             kept = document.selection if adding else frozenset[int]()
             self._gesture = Band(at, at, kept, self.face_at(at))
@@ -163,23 +188,33 @@ class PhotoEditor(PhotoCanvas):
             if landmarks is not None and not gesture.is_click and self.show_points:
                 self._document.select(gesture.inside(landmarks, self.transform))
             self.update()
+        elif isinstance(gesture, PinDrag):
+            gesture.move(at, self.transform)
+            self._choose_cursor()
         elif isinstance(gesture, PointDrag) and self._document.photo is not None:
             was = gesture.moving
             gesture.move(at, self.transform, self._document.photo.size)
             if gesture.moving != was:
                 self._choose_cursor()
         else:
-            point = self.point_at(at)
+            self._hover_pin(at)
+            point = self.point_at(at) if not self.pins.named else None
             self._set_hovered(point, self.face_at(at) if point is None else None)
+
+    def _hover_pin(self, at: QPointF) -> None:
+        if self.pins.hover(at, self.transform, active=self.show_points and not self.brushing):
+            self.hover_changed.emit(self.pins.named)
+            self._choose_cursor()
+            self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End a gesture."""
         gesture, self._gesture = self._gesture, None
         if isinstance(gesture, BrushStroke):
             state = self._document.state
-            text = "Use the photo here" if gesture.erase else "Do not use the photo here"
+            text = tr("Use the photo here") if gesture.erase else tr("Do not use the photo here")
             self._document.change(replace(state, unused=(*state.unused, gesture.stroke())), text)
-        elif isinstance(gesture, PointDrag):
+        elif isinstance(gesture, (PointDrag, PinDrag)):
             gesture.end()
         elif isinstance(gesture, Band) and gesture.is_click:
             if gesture.face is not None:
@@ -218,6 +253,11 @@ class PhotoEditor(PhotoCanvas):
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Ask the window for the menu of what is under the pointer."""
         if self._gesture is None and self._picture is not None:
+            pin = self.pins.at(QPointF(event.pos()), self.transform) if self.show_points else None
+            if pin is not None:
+                self._document.choose_pin(pin)
+                self.menu_wanted.emit(None, event.globalPos())
+                return
             self.menu_wanted.emit(self.point_at(QPointF(event.pos())), event.globalPos())
 
     def event(self, event: QEvent) -> bool:
@@ -231,6 +271,8 @@ class PhotoEditor(PhotoCanvas):
     def leaveEvent(self, event: QEvent) -> None:
         """Nothing is under the pointer any more."""
         if self._gesture is None:
+            self.pins.forget()
+            self.update()
             self._set_hovered(None)
         if self.brushing:
             self._pointer = QPointF(-1000, -1000)
@@ -264,18 +306,23 @@ class PhotoEditor(PhotoCanvas):
     def nudge(self, way: tuple[int, int], event: QKeyEvent) -> bool:
         """Move the selection by a pixel of the photo, or ten; returns whether there was something to move."""
         landmarks, chosen = self._document.landmarks, self._document.selection
+        pin = self._document.chosen_pin
+        if pin is not None and self._gesture is None:
+            step = 10.0 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
+            self._document.move_pin(pin, np.array(way) * step, merge=event.isAutoRepeat())
+            return True
         if landmarks is None or not chosen or self._gesture is not None:
             return False
         step = 10.0 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
         after = moved(landmarks, chosen, np.array(way) * step, self.options)
-        text = "Nudge point" if len(chosen) == 1 else f"Nudge {len(chosen)} points"
+        text = tr("Nudge point") if len(chosen) == 1 else tr("Nudge {count} points", count=len(chosen))
         self._document.edit(after, text, merge=event.isAutoRepeat())
         return True
 
     def give_up(self) -> None:
         """Put a running drag back, or clear the selection."""
         gesture, self._gesture = self._gesture, None
-        if isinstance(gesture, PointDrag):
+        if isinstance(gesture, (PointDrag, PinDrag)):
             gesture.give_up()
         elif gesture is None:
             self._document.select(frozenset())
@@ -305,9 +352,15 @@ class PhotoEditor(PhotoCanvas):
             paint_circle(painter, self._pointer, self.brush_radius * self.transform.scale)
         if landmarks is None or not self.show_points:
             return
+        self.pins.paint(painter, self.transform, bounds, self.font(), resting=gesture is None)
+        place = None
         if isinstance(gesture, PointDrag) and gesture.moving:
+            place = QPointF(*map(float, landmarks.points[gesture.point]))
+        elif isinstance(gesture, PinDrag) and gesture.moving:
+            place = QPointF(gesture.pin.x, gesture.pin.y)
+        if place is not None:
             painting.paint_magnifier(
-                *(painter, picture, landmarks, gesture.point, self.transform, bounds),
+                *(painter, picture, landmarks, place, self.transform, bounds),
                 self.devicePixelRatioF(),
             )
         elif self.hovered is not None and gesture is None:

@@ -1,6 +1,7 @@
 """The dock "Adjust": sliders that shape the fitted head further, such as nose, jaw, cheeks, ears, age and weight."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QColor
@@ -17,62 +18,72 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.dialogs.form import choice
 from facestudio.app.document.document import Document
+from facestudio.app.words import lowered, mark, tr
 from facestudio.values import Head
 
-# Title: slider, its words, and what its ends are.
-GROUPS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
-    "Whole head": (
-        ("age", "Age", "younger", "older"),
-        ("weight", "Weight", "lean", "heavy"),
-        ("headWidth", "Width", "narrow", "wide"),
-        ("headHeight", "Height", "low", "high"),
-        ("foreheadSlope", "Forehead", "back", "forward"),
-        ("neckWidth", "Neck", "narrow", "wide"),
+
+class Row(NamedTuple):
+    """A slider, its words, and what its ends are."""
+
+    slider: str
+    text: str
+    low: str
+    high: str
+
+
+GROUPS: dict[str, tuple[Row, ...]] = {
+    mark("Whole head"): (
+        Row("age", "Age", "younger", "older"),
+        Row("weight", "Weight", "lean", "heavy"),
+        Row("headWidth", "Width", "narrow", "wide"),
+        Row("headHeight", "Height", "low", "high"),
+        Row("foreheadSlope", "Forehead", "back", "forward"),
+        Row("neckWidth", "Neck", "narrow", "wide"),
     ),
-    "Nose": (
-        ("noseWidth", "Width", "narrow", "wide"),
-        ("noseLength", "Length", "short", "long"),
-        ("noseDepth", "Depth", "flat", "prominent"),
-        ("noseHump", "Hump", "hollow", "humped"),
-        ("noseTip", "Tip", "down", "up"),
-        ("noseBridge", "Bridge", "thin", "broad"),
-        ("nostrils", "Nostrils", "narrow", "flared"),
+    mark("Nose"): (
+        Row("noseWidth", "Width", "narrow", "wide"),
+        Row("noseLength", "Length", "short", "long"),
+        Row("noseDepth", "Depth", "flat", "prominent"),
+        Row("noseHump", "Hump", "hollow", "humped"),
+        Row("noseTip", "Tip", "down", "up"),
+        Row("noseBridge", "Bridge", "thin", "broad"),
+        Row("nostrils", "Nostrils", "narrow", "flared"),
     ),
-    "Eyes and cheeks": (
-        ("eyeSize", "Eye size", "small", "large"),
-        ("eyeDistance", "Eye distance", "near", "far apart"),
-        ("cheekbones", "Cheekbones", "flat", "high"),
-        ("cheekFullness", "Cheeks", "hollow", "full"),
+    mark("Eyes and cheeks"): (
+        Row("eyeSize", "Eye size", "small", "large"),
+        Row("eyeDistance", "Eye distance", "near", "far apart"),
+        Row("cheekbones", "Cheekbones", "flat", "high"),
+        Row("cheekFullness", "Cheeks", "hollow", "full"),
     ),
-    "Mouth, jaw and chin": (
-        ("mouthWidth", "Mouth width", "narrow", "wide"),
-        ("upperLip", "Upper lip", "thin", "full"),
-        ("lowerLip", "Lower lip", "thin", "full"),
-        ("jawWidth", "Jaw width", "narrow", "wide"),
-        ("jawDrop", "Jaw length", "short", "long"),
-        ("chinWidth", "Chin width", "pointed", "broad"),
-        ("chinHeight", "Chin height", "low", "high"),
-        ("chinForward", "Chin", "receding", "prominent"),
+    mark("Mouth, jaw and chin"): (
+        Row("mouthWidth", "Mouth width", "narrow", "wide"),
+        Row("upperLip", "Upper lip", "thin", "full"),
+        Row("lowerLip", "Lower lip", "thin", "full"),
+        Row("jawWidth", "Jaw width", "narrow", "wide"),
+        Row("jawDrop", "Jaw length", "short", "long"),
+        Row("chinWidth", "Chin width", "pointed", "broad"),
+        Row("chinHeight", "Chin height", "low", "high"),
+        Row("chinForward", "Chin", "receding", "prominent"),
     ),
-    "Ears": (
-        ("earSize", "Size", "small", "large"),
-        ("earsStandOut", "Stand out", "flat", "standing out"),
-        ("earLobes", "Lobes", "attached", "hanging"),
+    mark("Ears"): (
+        Row("earSize", "Size", "small", "large"),
+        Row("earsStandOut", "Stand out", "flat", "standing out"),
+        Row("earLobes", "Lobes", "attached", "hanging"),
     ),
 }
 SCALPS: list[tuple[str, object]] = [
-    ("Hair as in the photo", "photo"),
-    ("Stubble in its colour", "stubble"),
-    ("Bald", "bald"),
+    (mark("Hair as in the photo"), "photo"),
+    (mark("Stubble in its colour"), "stubble"),
+    (mark("Bald"), "bald"),
 ]
 IRISES: tuple[tuple[str, tuple[int, int, int] | None], ...] = (
-    ("As in the photo", None),
-    ("Dark brown", (58, 38, 26)),
-    ("Brown", (92, 64, 40)),
-    ("Hazel", (112, 96, 58)),
-    ("Green", (84, 104, 84)),
-    ("Blue", (92, 112, 128)),
-    ("Grey", (118, 124, 128)),
+    (mark("As in the photo"), None),
+    (mark("Dark brown"), (58, 38, 26)),
+    (mark("Brown"), (92, 64, 40)),
+    (mark("Hazel"), (112, 96, 58)),
+    (mark("Green"), (84, 104, 84)),
+    (mark("Blue"), (92, 112, 128)),
+    (mark("Grey"), (118, 124, 128)),
 )
 _RANGE = 100
 
@@ -90,7 +101,7 @@ class AdjustPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(7)
-        intro = QLabel("Shape the head beyond what the photo shows. The texture moves along.")
+        intro = QLabel(tr("Shape the head beyond what the photo shows. The texture moves along."))
         intro.setWordWrap(True)
         intro.setObjectName("muted")
         intro.setContentsMargins(0, 0, 0, 6)
@@ -100,27 +111,35 @@ class AdjustPanel(QWidget):
         rows.setVerticalSpacing(3)
         rows.setColumnStretch(1, 1)
         for title, sliders in GROUPS.items():
-            heading = QLabel(title)
+            heading = QLabel(tr(title))
             heading.setObjectName("sectionTitle")
             heading.setContentsMargins(0, 8, 0, 0)
             rows.addWidget(heading, rows.rowCount(), 0, 1, 3)
             for name, text, low, high in sliders:
-                self._add_row(rows, name, title, text, f"{low} to {high}; a double click puts it back")
-        self.scalp = choice(SCALPS, "photo", "Scalp")
-        self.eyes = choice([*IRISES, ("Other…", "other")], None, "Eye colour")
-        heading = QLabel("Hair and eyes")
+                self._add_row(
+                    rows,
+                    name,
+                    tr(title),
+                    tr(text),
+                    tr("{low} to {high}; a double click puts it back", low=tr(low), high=tr(high)),
+                )
+        self.scalp = choice([(tr(text), mode) for text, mode in SCALPS], "photo", tr("Scalp"))
+        self.eyes = choice(
+            [*((tr(text), iris) for text, iris in IRISES), (tr("Other…"), "other")], None, tr("Eye colour")
+        )
+        heading = QLabel(tr("Hair and eyes"))
         heading.setObjectName("sectionTitle")
         column.addWidget(heading)
         looks = QFormLayout()
         looks.setHorizontalSpacing(14)
-        looks.addRow("Scalp", self.scalp)
-        looks.addRow("Eyes", self.eyes)
+        looks.addRow(tr("Scalp"), self.scalp)
+        looks.addRow(tr("Eyes"), self.eyes)
         column.addLayout(looks)
         self.scalp.activated.connect(self._choose_scalp)
         self.eyes.activated.connect(self._choose_eyes)
         column.addLayout(rows)
-        self.reset = QPushButton("As in the photo")
-        self.reset.setToolTip("Put all sliders back")
+        self.reset = QPushButton(tr("As in the photo"))
+        self.reset.setToolTip(tr("Put all sliders back"))
         self.reset.clicked.connect(self._reset)
         column.addWidget(self.reset)
         column.addStretch()
@@ -169,7 +188,10 @@ class AdjustPanel(QWidget):
         document = self._document
         left = tuple(pair for pair in document.state.adjustments if pair[0] != name)
         if left != document.state.adjustments:
-            document.change(replace(document.state, adjustments=left), f"{self._words[name]} as in the photo")
+            document.change(
+                replace(document.state, adjustments=left),
+                tr("{words} as in the photo", words=self._words[name]),
+            )
 
     def _update(self) -> None:
         chosen = dict(self._document.state.adjustments)
@@ -192,7 +214,10 @@ class AdjustPanel(QWidget):
     def _choose_scalp(self) -> None:
         document, mode = self._document, self.scalp.currentData()
         if mode != document.state.scalp:
-            document.change(replace(document.state, scalp=mode), f"Scalp: {self.scalp.currentText().lower()}")
+            document.change(
+                replace(document.state, scalp=mode),
+                tr("Scalp: {choice}", choice=lowered(self.scalp.currentText())),
+            )
 
     def _choose_eyes(self) -> None:
         document, index = self._document, self.eyes.currentIndex()
@@ -200,13 +225,15 @@ class AdjustPanel(QWidget):
             text, iris = IRISES[index]
         else:
             before = QColor(*(document.state.iris or (90, 70, 50)))
-            colour = QColorDialog.getColor(before, self, "Eye colour")
+            colour = QColorDialog.getColor(before, self, tr("Eye colour"))
             if not colour.isValid():
                 self._show_eyes(document.state.iris)
                 return
             text, iris = colour.name(), (colour.red(), colour.green(), colour.blue())
         if iris != document.state.iris:
-            document.change(replace(document.state, iris=iris), f"Eyes: {text.lower()}")
+            document.change(
+                replace(document.state, iris=iris), tr("Eyes: {colour}", colour=lowered(tr(text)))
+            )
 
     def _moved(self, name: str) -> None:
         if self._setting:
@@ -220,4 +247,4 @@ class AdjustPanel(QWidget):
 
     def _reset(self) -> None:
         document = self._document
-        document.change(replace(document.state, adjustments=()), "Head as in the photo")
+        document.change(replace(document.state, adjustments=()), tr("Head as in the photo"))

@@ -8,17 +8,24 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QPushButton, QSlider
 
 from facestudio.app.actions import Actions
 from facestudio.app.document.document import Document
+from facestudio.app.words import mark, tr
 from facestudio.values import Head
 
 SHORTEST_MM, LONGEST_MM = 14.0, 200.0
 LIGHT_NAMES = {
-    "": "As the mode has it",
-    "studio": "Studio",
-    "sculpture": "Sculpture",
-    "window": "Window at the side",
-    "sun": "Sun",
-    "rim": "From behind",
-    "even": "Even",
+    "": mark("As the mode has it"),
+    "studio": mark("Studio"),
+    "sculpture": mark("Sculpture"),
+    "window": mark("Window at the side"),
+    "sun": mark("Sun"),
+    "rim": mark("From behind"),
+    "even": mark("Even"),
+}
+FOCAL_SOURCES = {
+    "exif": mark("from the file"),
+    "default": mark("assumed"),
+    "given": mark("chosen"),
+    "estimated": mark("estimated"),
 }
 _STEPS = 400
 _DIAGONAL_MM = math.hypot(36.0, 24.0)
@@ -47,34 +54,36 @@ class CameraPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(7)
-        column.addWidget(_title("Lens of the photo"))
+        column.addWidget(_title(tr("Lens of the photo")))
         self.lens = QSlider(Qt.Orientation.Horizontal)
         self.lens.setRange(0, _STEPS)
-        self.lens.setAccessibleName("Focal length of the photo, as on 35 mm film")
+        self.lens.setAccessibleName(tr("Focal length of the photo, as on 35 mm film"))
         self.lens.valueChanged.connect(lambda _: self._moved())
-        self.lens.sliderReleased.connect(lambda: self._document.commit("Focal length"))
+        self.lens.sliderReleased.connect(lambda: self._document.commit(tr("Focal length")))
         self.value = QLabel()
         self.value.setObjectName("value")
         self.source = QLabel(
-            "Seen from near, noses are large and ears small. Phones have 24 to 28 mm and are held near; portraits"
-            " are taken with 70 to 100 mm from farther away."
+            tr(
+                "Seen from near, noses are large and ears small. Phones have 24 to 28 mm and are held near; portraits"
+                " are taken with 70 to 100 mm from farther away."
+            )
         )
         self.source.setObjectName("muted")
         self.source.setWordWrap(True)
-        self.found = QPushButton("As found")
+        self.found = QPushButton(tr("As found"))
         self.found.clicked.connect(self._as_found)
         for widget in (self.value, self.lens, self.source, self.found):
             column.addWidget(widget)
         column.addSpacing(8)
-        column.addWidget(_title("Light"))
+        column.addWidget(_title(tr("Light")))
         self.light = QComboBox()
-        self.light.setAccessibleName("Light of the 3D view")
+        self.light.setAccessibleName(tr("Light of the 3D view"))
         for key, text in LIGHT_NAMES.items():
-            self.light.addItem(text, key)
+            self.light.addItem(tr(text), key)
         self.light.currentIndexChanged.connect(lambda _: self.lighting_wanted.emit(self.light.currentData()))
         column.addWidget(self.light)
         column.addSpacing(8)
-        column.addWidget(_title("Compare"))
+        column.addWidget(_title(tr("Compare")))
         for name in ("compare", "anaglyph"):
             box = QCheckBox(actions[name].text())
             box.setToolTip(actions[name].toolTip())
@@ -97,13 +106,13 @@ class CameraPanel(QWidget):
         self.lens.setEnabled(head is not None)
         self.found.setEnabled(chosen is not None)
         if head is None:
-            self.value.setText("No head yet.")
+            self.value.setText(tr("No head yet."))
             return
         camera = head.camera
         mm = equivalent_mm(chosen or camera.fx, camera.image_size)
-        source = {"exif": "from the file", "default": "assumed", "given": "chosen", "estimated": "estimated"}
-        how = "chosen" if chosen else source.get(camera.focal_source, camera.focal_source)
-        self.value.setText(f"{mm:.0f} mm ({how}), {camera.translation_mm[2] / 10:.0f} cm away")
+        how = tr(FOCAL_SOURCES["given" if chosen else camera.focal_source])
+        away = camera.translation_mm[2] / 10
+        self.value.setText(tr("{mm:.0f} mm ({how}), {away:.0f} cm away", mm=mm, how=how, away=away))
         if not self.lens.isSliderDown():
             self._setting = True
             share = math.log(mm / SHORTEST_MM) / math.log(LONGEST_MM / SHORTEST_MM)
@@ -117,12 +126,12 @@ class CameraPanel(QWidget):
         mm = SHORTEST_MM * (LONGEST_MM / SHORTEST_MM) ** (self.lens.value() / _STEPS)
         document.preview_state(replace(document.state, focal_px=focal_pixels(mm, photo.size)))
         if not self.lens.isSliderDown():
-            document.commit("Focal length")
+            document.commit(tr("Focal length"))
 
     def _as_found(self) -> None:
         document = self._document
         if document.state.focal_px is not None:
-            document.change(replace(document.state, focal_px=None), "Focal length as found")
+            document.change(replace(document.state, focal_px=None), tr("Focal length as found"))
 
 
 def _title(text: str) -> QLabel:

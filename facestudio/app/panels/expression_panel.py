@@ -21,44 +21,50 @@ from PySide6.QtWidgets import (
 )
 
 from facestudio.app.document.document import Document
+from facestudio.app.words import mark, tr
 from facestudio.values import ARKIT_NAMES, FloatArray, Head
 
 _TICK_MS = 16
 _GROUPS = (
-    ("Eyes", "eye"),
-    ("Brows", "brow"),
-    ("Nose and cheeks", "nose|cheek"),
-    ("Mouth", "mouth|jaw|tongue"),
+    (mark("Eyes"), "eye"),
+    (mark("Brows"), "brow"),
+    (mark("Nose and cheeks"), "nose|cheek"),
+    (mark("Mouth"), "mouth|jaw|tongue"),
 )
 
 PRESETS: dict[str, dict[str, float]] = {
-    "Neutral": {},
-    "Smile": {
+    mark("Neutral"): {},
+    mark("Smile"): {
         **{"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5},
         **{"eyeSquintLeft": 0.25, "eyeSquintRight": 0.25},
     },
-    "Blink": {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0},
-    "Surprise": {
+    mark("Blink"): {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0},
+    mark("Surprise"): {
         **{"browInnerUp": 0.9, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8, "jawOpen": 0.5},
         **{"eyeWideLeft": 0.7, "eyeWideRight": 0.7},
     },
-    "Anger": {
+    mark("Anger"): {
         **{"browDownLeft": 0.9, "browDownRight": 0.9, "noseSneerLeft": 0.4, "noseSneerRight": 0.4},
         **{"mouthPressLeft": 0.5, "mouthPressRight": 0.5, "eyeSquintLeft": 0.4, "eyeSquintRight": 0.4},
     },
-    "Sadness": {
+    mark("Sadness"): {
         **{"browInnerUp": 0.8, "mouthFrownLeft": 0.7, "mouthFrownRight": 0.7, "mouthShrugLower": 0.3},
     },
-    "Disgust": {
+    mark("Disgust"): {
         **{"noseSneerLeft": 0.9, "noseSneerRight": 0.9, "mouthUpperUpLeft": 0.5, "mouthUpperUpRight": 0.5},
         **{"browDownLeft": 0.4, "browDownRight": 0.4},
     },
-    "Kiss": {"mouthPucker": 0.9, "mouthFunnel": 0.2},
+    mark("Kiss"): {"mouthPucker": 0.9, "mouthFunnel": 0.2},
 }
 
 
 def readable(name: str) -> str:
     """Return an ARKit name as words: eyeBlinkLeft is "Eye blink left"."""
+    return tr(in_words(name))
+
+
+def in_words(name: str) -> str:
+    """Return the same in English."""
     return re.sub(r"(?<!^)([A-Z])", lambda m: f" {m.group(1).lower()}", name).capitalize()
 
 
@@ -94,29 +100,29 @@ class ExpressionPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(7)
-        column.addWidget(_title("Presets"))
+        column.addWidget(_title(tr("Presets")))
         grid = QGridLayout()
         grid.setSpacing(5)
-        self.found_button = QPushButton("As in the photo")
-        self.found_button.clicked.connect(lambda: self._choose(None, "Expression of the photo"))
+        self.found_button = QPushButton(tr("As in the photo"))
+        self.found_button.clicked.connect(lambda: self._choose(None, tr("Expression of the photo")))
         grid.addWidget(self.found_button, 0, 0, 1, 2)
         self.presets: dict[str, QPushButton] = {}
         for number, name in enumerate(PRESETS, start=2):
-            button = QPushButton(name)
-            button.clicked.connect(lambda checked=False, n=name: self._choose(weights_of(PRESETS[n]), n))
+            button = QPushButton(tr(name))
+            button.clicked.connect(lambda checked=False, n=name: self._choose(weights_of(PRESETS[n]), tr(n)))
             grid.addWidget(button, number // 2, number % 2)
             self.presets[name] = button
         column.addLayout(grid)
-        self.play = QPushButton("Play blink and smile")
+        self.play = QPushButton(tr("Play blink and smile"))
         self.play.setCheckable(True)
         self.play.toggled.connect(self._play)
         column.addWidget(self.play)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Find a shape")
-        self.search.setAccessibleName("Find a shape")
+        self.search.setPlaceholderText(tr("Find a shape"))
+        self.search.setAccessibleName(tr("Find a shape"))
         self.search.setClearButtonEnabled(True)
         for clear in self.search.findChildren(QToolButton):
-            clear.setAccessibleName("Clear the search")
+            clear.setAccessibleName(tr("Clear the search"))
         self.search.textChanged.connect(self._filter)
         column.addSpacing(6)
         column.addWidget(self.search)
@@ -129,7 +135,7 @@ class ExpressionPanel(QWidget):
         rows.setColumnStretch(1, 1)
         line = 0
         for title, begins in _GROUPS:
-            heading = _title(title)
+            heading = _title(tr(title))
             heading.setContentsMargins(0, 8, 0, 0)
             rows.addWidget(heading, line, 0, 1, 3)
             self._titles[title] = heading
@@ -198,18 +204,22 @@ class ExpressionPanel(QWidget):
         if self._document.state.expression != weights and not self._document.in_gesture:
             self._document.change(replace(self._document.state, expression=weights), text)
 
+    @staticmethod
+    def _search_names(name: str) -> tuple[str, str]:
+        return name.lower(), readable(name).lower().replace(" ", "")
+
     def _filter(self, text: str) -> None:
         wanted = text.lower().replace(" ", "")
         for name, (label, value) in self._rows.items():
             for widget in (label, value, self.sliders[name]):
-                widget.setVisible(wanted in name.lower())
+                widget.setVisible(any(wanted in n for n in self._search_names(name)))
         for title, begins in _GROUPS:
             self._titles[title].setVisible(
-                any(wanted in n.lower() for n in ARKIT_NAMES if re.match(begins, n))
+                any(wanted in s for n in ARKIT_NAMES if re.match(begins, n) for s in self._search_names(n))
             )
 
     def _play(self, on: bool) -> None:
-        self.play.setText("Stop" if on else "Play blink and smile")
+        self.play.setText(tr("Stop") if on else tr("Play blink and smile"))
         if on:
             self._clock.start()
             self._timer.start()

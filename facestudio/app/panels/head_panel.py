@@ -7,6 +7,9 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from facestudio.app.panels.camera_panel import FOCAL_SOURCES
+from facestudio.app.panels.expression_panel import readable
+from facestudio.app.words import STAGE_NAMES, tr
 from facestudio.values import ARKIT_NAMES, Head
 
 
@@ -35,52 +38,59 @@ _SHOWN_SHAPES = 5
 
 def facts(head: Head) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return what is worth knowing about a head: sections of names and values."""
-    camera = head.camera
+    camera, points = head.camera, head.landmarks
     size = head.vertices.max(axis=0) - head.vertices.min(axis=0)
     sections = [
         (
-            "Shape",
+            tr("Shape"),
             [
-                ("Points", head.landmark_method),
-                ("Moved by hand", f"{int(head.landmarks.moved.sum())} of {len(head.landmarks.points)}"),
-                ("Shape", head.shape_method),
-                ("Similar heads", head.retrieval_method),
-                ("Database", head.database),
-                ("Size", f"{size[0]:.0f} × {size[1]:.0f} × {size[2]:.0f} mm"),
+                (tr("Points"), head.landmark_method),
+                (
+                    tr("Moved by hand"),
+                    tr("{moved} of {all}", moved=int(points.moved.sum()), all=len(points.points)),
+                ),
+                (tr("Shape"), head.shape_method),
+                (tr("Similar heads"), head.retrieval_method),
+                (tr("Database"), head.database),
+                (tr("Size"), f"{size[0]:.0f} × {size[1]:.0f} × {size[2]:.0f} mm"),
             ],
         ),
         (
-            "Camera",
+            tr("Camera"),
             [
-                ("Focal length", f"{camera.fx:.0f} px ({camera.focal_source})"),
-                ("Distance", f"{camera.translation_mm[2] / 10:.0f} cm"),
+                (tr("Focal length"), f"{camera.fx:.0f} px ({tr(FOCAL_SOURCES[camera.focal_source])})"),
+                (tr("Distance"), f"{camera.translation_mm[2] / 10:.0f} cm"),
             ],
         ),
     ]
     if head.similar_heads:
         heads = sorted(head.similar_heads, key=lambda h: -h.weight)[:_SHOWN_HEADS]
-        sections.append(("Similar heads", [(h.id, f"{100 * h.weight:.0f} %") for h in heads]))
+        sections.append((tr("Similar heads"), [(h.id, f"{100 * h.weight:.0f} %") for h in heads]))
     strong = sorted(range(len(head.expression)), key=lambda i: -head.expression[i])[:_SHOWN_SHAPES]
     shapes = [
-        (ARKIT_NAMES[i], f"{100 * head.expression[i]:.0f} %") for i in strong if head.expression[i] > 0.1
+        (readable(ARKIT_NAMES[i]), f"{100 * head.expression[i]:.0f} %")
+        for i in strong
+        if head.expression[i] > 0.1
     ]
     if shapes:
-        sections.append(("Expression", shapes))
+        sections.append((tr("Expression"), shapes))
     if head.texture is not None:
         cover = head.texture.coverage
         sections.append(
             (
-                "Texture",
+                tr("Texture"),
                 [
-                    ("Size", f"{head.texture.size} × {head.texture.size}"),
-                    ("Seen in the photo", f"{100 * cover.seen:.0f} %"),
-                    ("Mirrored", f"{100 * cover.mirrored:.0f} %"),
-                    ("Borrowed", f"{100 * cover.borrowed:.0f} %"),
+                    (tr("Size"), f"{head.texture.size} × {head.texture.size}"),
+                    (tr("Seen in the photo"), f"{100 * cover.seen:.0f} %"),
+                    (tr("Mirrored"), f"{100 * cover.mirrored:.0f} %"),
+                    (tr("Borrowed"), f"{100 * cover.borrowed:.0f} %"),
                 ],
             )
         )
     if head.timings_ms:
-        sections.append(("Time", [(name, f"{ms:.0f} ms") for name, ms in head.timings_ms.items()]))
+        sections.append(
+            (tr("Time"), [(tr(STAGE_NAMES[name]), f"{ms:.0f} ms") for name, ms in head.timings_ms.items()])
+        )
     return sections
 
 
@@ -96,7 +106,7 @@ class HeadPanel(QWidget):
         self._notes.setWordWrap(True)
         self._notes.setObjectName("muted")
         self._notes.setContentsMargins(0, 0, 0, 6)
-        self._empty = QLabel("No head yet.")
+        self._empty = QLabel(tr("No head yet."))
         self._empty.setObjectName("muted")
         self._body = QWidget()
         self._rows = QVBoxLayout(self._body)

@@ -22,6 +22,7 @@ from facestudio.app.appearance.theme import Appearance
 from facestudio.app.document.document import Document
 from facestudio.app.panels.regions_strip import RegionsStrip
 from facestudio.app.panels.thumbnails import THUMBNAIL, closest_heads, draw_heads
+from facestudio.app.words import tr
 from facestudio.app.worker.tasks import Tasks
 from facestudio.values import ByteArray, Head, SimilarHead
 
@@ -49,9 +50,9 @@ class HeadRow(QFrame):
         self.percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.pin, self.out = QToolButton(), QToolButton()
         self.pin.setCheckable(True)
-        self.pin.setToolTip("Keep this weight, whatever else changes")
+        self.pin.setToolTip(tr("Keep this weight, whatever else changes"))
         self.pin.clicked.connect(pinned)
-        self.out.setToolTip("Leave this head out")
+        self.out.setToolTip(tr("Leave this head out"))
         self.out.clicked.connect(lambda: left_out())
         for button, icon in ((self.pin, "point"), (self.out, "close")):
             button.setAutoRaise(True)
@@ -105,18 +106,18 @@ class HeadsPanel(QWidget):
         self._intro.setObjectName("muted")
         column.addWidget(self._intro)
         self.database = QComboBox()
-        self.database.setAccessibleName("Database of heads")
+        self.database.setAccessibleName(tr("Database of heads"))
         self.database.setToolTip(
-            "Where similar heads come from; facestudio database makes and imports others"
+            tr("Where similar heads come from; facestudio database makes and imports others")
         )
         self.database.activated.connect(lambda number: self._use(self.database.itemText(number)))
         column.addWidget(self.database)
         self._list, self._out = QVBoxLayout(), QVBoxLayout()
         self._list.setSpacing(8)
-        self._out_title = QLabel("Left out")
+        self._out_title = QLabel(tr("Left out"))
         self._out_title.setObjectName("sectionTitle")
-        self.reset = QPushButton("As found")
-        self.reset.setToolTip("Forget all weights and exclusions")
+        self.reset = QPushButton(tr("As found"))
+        self.reset.setToolTip(tr("Forget all weights and exclusions"))
         self.reset.clicked.connect(self._reset)
         self.regions = RegionsStrip(self._pin_region)
         self._sought: int | None = None
@@ -183,7 +184,9 @@ class HeadsPanel(QWidget):
                 continue
             row.name.setText(head.id)
             row.name.setToolTip(head.id)
-            alike = f"{100 * head.similarity:.0f} % alike" if head.similarity else "chosen"
+            alike = (
+                tr("{value:.0f} % alike", value=100 * head.similarity) if head.similarity else tr("chosen")
+            )
             row.score.setText(alike)
             row.percent.setText(f"{100 * head.weight:.0f} %")
             row.pin.setChecked(head.id in chosen)
@@ -191,13 +194,16 @@ class HeadsPanel(QWidget):
                 row.weight.setValue(round(100 * head.weight))
         self._setting = False
         self._intro.setText(
-            "The head's shape leans on these database heads, and what the photo does not show is borrowed from them."
+            tr(
+                "The head's shape leans on these database heads, and what the photo does not show is borrowed"
+                " from them."
+            )
             if self._heads
-            else "No head yet."
+            else tr("No head yet.")
         )
         self.regions.show_pinned(set(chosen))
-        self._update_out(state.excluded)
-        self.reset.setVisible(bool(state.excluded or state.head_weights))
+        self._update_out(state.excluded_heads)
+        self.reset.setVisible(bool(state.excluded_heads or state.head_weights))
         self._draw()
 
     def _update_out(self, excluded: frozenset[str]) -> None:
@@ -207,7 +213,7 @@ class HeadsPanel(QWidget):
             button.hide()
             button.deleteLater()
         for name in sorted(excluded - set(self.back)):
-            button = QPushButton(f"Use {name} again")
+            button = QPushButton(tr("Use {name} again", name=name))
             button.clicked.connect(lambda checked=False, n=name: self._take_back(n))
             self._out.addWidget(button)
             self.back[name] = button
@@ -215,11 +221,11 @@ class HeadsPanel(QWidget):
 
     def _make_row(self, name: str) -> HeadRow:
         row = HeadRow(self._appearance, lambda on: self._pin(name, on), lambda: self._leave_out(name))
-        row.weight.setAccessibleName(f"Weight of {name}")
-        row.pin.setAccessibleName(f"Pin {name}")
-        row.out.setAccessibleName(f"Leave {name} out")
+        row.weight.setAccessibleName(tr("Weight of {name}", name=name))
+        row.pin.setAccessibleName(tr("Pin {name}", name=name))
+        row.out.setAccessibleName(tr("Leave {name} out", name=name))
         row.weight.valueChanged.connect(lambda _: self._weigh(name))
-        row.weight.sliderReleased.connect(lambda: self._document.commit(f"Weight of {name}"))
+        row.weight.sliderReleased.connect(lambda: self._document.commit(tr("Weight of {name}", name=name)))
         picture = self._pictures.get((self._database, name))
         if picture is not None:
             row.picture.setPixmap(picture)
@@ -242,42 +248,52 @@ class HeadsPanel(QWidget):
             replace(document.state, head_weights=self._with(name, max(row.weight.value(), 1) / 100))
         )
         if not row.weight.isSliderDown():
-            document.commit(f"Weight of {name}")
+            document.commit(tr("Weight of {name}", name=name))
 
     def _pin(self, name: str, on: bool) -> None:
         document = self._document
         weight = next((head.weight for head in self._heads if head.id == name), 0.0)
         chosen = self._with(name, weight if on else None)
-        document.change(replace(document.state, head_weights=chosen), f"{'Pin' if on else 'Unpin'} {name}")
+        document.change(
+            replace(document.state, head_weights=chosen),
+            tr("Pin {name}", name=name) if on else tr("Unpin {name}", name=name),
+        )
 
     def _leave_out(self, name: str) -> None:
         document = self._document
         state = replace(
-            document.state, excluded=document.state.excluded | {name}, head_weights=self._with(name, None)
+            document.state,
+            excluded_heads=document.state.excluded_heads | {name},
+            head_weights=self._with(name, None),
         )
-        document.change(state, f"Leave {name} out")
+        document.change(state, tr("Leave {name} out", name=name))
 
     def _take_back(self, name: str) -> None:
         document = self._document
-        state = replace(document.state, excluded=document.state.excluded - {name})
-        document.change(state, f"Use {name} again")
+        state = replace(document.state, excluded_heads=document.state.excluded_heads - {name})
+        document.change(state, tr("Use {name} again", name=name))
 
     def _reset(self) -> None:
         document = self._document
-        document.change(replace(document.state, excluded=frozenset(), head_weights=()), "Heads as found")
+        document.change(
+            replace(document.state, excluded_heads=frozenset(), head_weights=()), tr("Heads as found")
+        )
 
     def _pin_region(self, name: str, on: bool) -> None:
         document = self._document
         weight = max([_REGION_WEIGHT, *(head.weight for head in self._heads if head.id == name)])
         chosen = self._with(name, weight if on else None)
-        document.change(replace(document.state, head_weights=chosen), f"{'Pin' if on else 'Unpin'} {name}")
+        document.change(
+            replace(document.state, head_weights=chosen),
+            tr("Pin {name}", name=name) if on else tr("Unpin {name}", name=name),
+        )
 
     def _use(self, database: str) -> None:
         """Use another database; what was said of the heads of this one means nothing there."""
         document = self._document
         if database != document.state.database:
-            state = replace(document.state, database=database, excluded=frozenset(), head_weights=())
-            document.change(state, f"Database {database}")
+            state = replace(document.state, database=database, excluded_heads=frozenset(), head_weights=())
+            document.change(state, tr("Database {database}", database=database))
 
     def _list_databases(self) -> None:
         from facestudio.database.model import database_folders
@@ -299,7 +315,7 @@ class HeadsPanel(QWidget):
             return
         if self._sought is not None:
             self._tasks.forget(self._sought)
-        database, landmarks, excluded = head.database, head.landmarks_3d, self._document.state.excluded
+        database, landmarks, excluded = head.database, head.landmarks_3d, self._document.state.excluded_heads
 
         def show(closest: tuple[tuple[str, str, float], ...]) -> None:
             self._sought = None

@@ -1,7 +1,7 @@
 """The dock "Points": how points move, which are selected, and putting them back."""
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -17,6 +17,8 @@ from facestudio.app.actions import Actions
 from facestudio.app.document.document import Document
 from facestudio.app.editor.motion import GROUPS, part_of, parts, point_label
 from facestudio.app.editor.painting import MOVED, confidence_colour
+from facestudio.app.editor.pins import pin_label
+from facestudio.app.words import lowered, tr
 
 LEAST_REACH, MOST_REACH = 10, 150  # per cent of the distance between the eye corners
 
@@ -34,10 +36,10 @@ class _Legend(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         line = self.fontMetrics().height() + 6
         entries = (
-            (confidence_colour(1.0), "sure to 1 % of the eye distance"),
-            (confidence_colour(0.5), "fair"),
-            (confidence_colour(0.0), "unsure by 5 % or more"),
-            (MOVED, "moved by hand"),
+            (confidence_colour(1.0), tr("sure to 1 % of the eye distance")),
+            (confidence_colour(0.5), tr("fair")),
+            (confidence_colour(0.0), tr("unsure by 5 % or more")),
+            (MOVED, tr("moved by hand")),
         )
         for number, (colour, text) in enumerate(entries):
             y = number * line
@@ -60,7 +62,7 @@ class PointsPanel(QWidget):
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(7)
 
-        column.addWidget(self._title("Moving"))
+        column.addWidget(self._title(tr("Moving")))
         for name in ("whole_part", "soft", "mirror"):
             box = QCheckBox(actions[name].text())
             box.setToolTip(actions[name].toolTip())
@@ -73,12 +75,12 @@ class PointsPanel(QWidget):
         self.reach.setRange(LEAST_REACH, MOST_REACH)
         self.reach.setValue(50)
         self.reach.setEnabled(actions["soft"].isChecked())
-        self.reach.setToolTip("How far the soft falloff reaches, in eye distances")
-        self.reach.setAccessibleName("Reach of the soft falloff")
+        self.reach.setToolTip(tr("How far the soft falloff reaches, in eye distances"))
+        self.reach.setAccessibleName(tr("Reach of the soft falloff"))
         self._reach_text = QLabel()
         self._reach_text.setMinimumWidth(38)
         self._reach_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        label = QLabel("Reach")
+        label = QLabel(tr("Reach"))
         label.setObjectName("muted")
         row.addWidget(label)
         row.addWidget(self.reach, 1)
@@ -89,12 +91,12 @@ class PointsPanel(QWidget):
         self._reach_moved(self.reach.value())
 
         column.addSpacing(8)
-        column.addWidget(self._title("Select a part"))
+        column.addWidget(self._title(tr("Select a part")))
         grid = QGridLayout()
         grid.setSpacing(5)
         self.part_buttons: dict[str, QPushButton] = {}
         for number, name in enumerate(GROUPS):
-            button = QPushButton(name)
+            button = QPushButton(tr(name))
             button.clicked.connect(lambda checked=False, n=name: self._select(n))
             wide = number == len(GROUPS) - 1
             grid.addWidget(button, number // 2, number % 2, 1, 2 if wide else 1)
@@ -102,31 +104,47 @@ class PointsPanel(QWidget):
         column.addLayout(grid)
 
         column.addSpacing(8)
-        column.addWidget(self._title("Selection"))
+        column.addWidget(self._title(tr("Selection")))
         self.selected = QLabel()
         self.selected.setWordWrap(True)
         self.selected.setObjectName("muted")
         column.addWidget(self.selected)
         for text, name in (
-            ("Reset points", "reset_points"),
-            ("Reset part", "reset_part"),
-            ("Reset all", "reset_all"),
+            (tr("Reset points"), "reset_points"),
+            (tr("Reset part"), "reset_part"),
+            (tr("Reset all"), "reset_all"),
         ):
-            button = QPushButton(text)
-            button.setToolTip(actions[name].toolTip())
-            button.setEnabled(actions[name].isEnabled())
-            button.clicked.connect(actions[name].trigger)
-            actions[name].enabledChanged.connect(button.setEnabled)
-            column.addWidget(button)
+            column.addWidget(self._button(text, actions[name]))
 
         column.addSpacing(8)
-        column.addWidget(self._title("Colours"))
+        column.addWidget(self._title(tr("Pins")))
+        self.pins = QLabel()
+        self.pins.setWordWrap(True)
+        self.pins.setObjectName("muted")
+        column.addWidget(self.pins)
+        row = QHBoxLayout()
+        row.setSpacing(5)
+        for text, name in ((tr("Remove"), "remove_pin"), (tr("Remove all"), "remove_pins")):
+            row.addWidget(self._button(text, actions[name]))
+        column.addLayout(row)
+
+        column.addSpacing(8)
+        column.addWidget(self._title(tr("Colours")))
         column.addWidget(_Legend())
         column.addStretch()
         document.selection_changed.connect(self._update)
         document.landmarks_changed.connect(self._update)
         document.gesture_changed.connect(self._update)
         self._update()
+
+    @staticmethod
+    def _button(text: str, action: QAction) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(action.toolTip())
+        button.setEnabled(action.isEnabled())
+        button.clicked.connect(action.trigger)
+        action.enabledChanged.connect(button.setEnabled)
+        return button
 
     @staticmethod
     def _title(text: str) -> QLabel:
@@ -142,22 +160,38 @@ class PointsPanel(QWidget):
         if self._document.landmarks is not None:
             self._document.select(parts()[name])
 
+    def _tell_pins(self) -> None:
+        pins, chosen = self._document.state.pins, self._document.chosen_pin
+        if not pins:
+            text = tr("Shift and drag an ear, the hairline or the outline to where the photo shows it.")
+        elif chosen is not None:
+            text = pin_label(chosen)
+        elif len(pins) == 1:
+            text = tr("One pin: {place}", place=lowered(pin_label(pins[0].vertex)))
+        else:
+            text = tr("{count} pins", count=len(pins))
+        self.pins.setText(text)
+
     def _update(self) -> None:
         if self._document.in_gesture:  # each repaint of the window takes time from the head that follows
             return
         landmarks, chosen = self._document.landmarks, sorted(self._document.selection)
+        self._tell_pins()
         for button in self.part_buttons.values():
             button.setEnabled(landmarks is not None)
         if landmarks is None:
-            self.selected.setText("No points yet.")
+            self.selected.setText(tr("No points yet."))
         elif not chosen:
             moved = int(landmarks.moved.sum())
-            by_hand = f" {moved} of 68 points moved." if moved else ""
-            self.selected.setText(f"Nothing selected.{by_hand}")
+            parts = [tr("Nothing selected."), tr("{moved} of 68 points moved.", moved=moved) if moved else ""]
+            self.selected.setText(" ".join(parts).strip())
         elif len(chosen) == 1:
             x, y = landmarks.points[chosen[0]]
-            self.selected.setText(f"{point_label(chosen[0])} at {x:.1f}, {y:.1f} px")
+            self.selected.setText(
+                tr("{point} at {x:.1f}, {y:.1f} px", point=point_label(chosen[0]), x=x, y=y)
+            )
         else:
             names = {part_of(point) for point in chosen}
-            where = f" ({names.pop().lower()})" if len(names) == 1 else ""
-            self.selected.setText(f"{len(chosen)} points{where}")
+            text = tr("{count} points", count=len(chosen))
+            part = tr(names.pop()) if len(names) == 1 else ""
+            self.selected.setText(f"{text} ({lowered(part)})" if part else text)

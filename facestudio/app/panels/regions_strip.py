@@ -6,7 +6,10 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from facestudio.app.words import mark, tr
+
 REGIONS = ("eyes", "nose", "mouth", "jaw")
+_NAMES = {"eyes": mark("Eyes"), "nose": mark("Nose"), "mouth": mark("Mouth"), "jaw": mark("Jaw")}
 _PICTURE = QSize(48, 60)
 
 
@@ -26,14 +29,14 @@ class RegionsStrip(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 4, 0, 4)
         column.setSpacing(4)
-        title = QLabel("Closest by region")
+        title = QLabel(tr("Closest by region"))
         title.setObjectName("sectionTitle")
         column.addWidget(title)
         row = QHBoxLayout()
         row.setSpacing(4)
         for region in REGIONS:
             button = QToolButton()
-            button.setText(region.capitalize())
+            button.setText(tr(_NAMES[region]))
             button.setObjectName("regionHead")
             button.setCheckable(True)
             button.setAutoRaise(True)
@@ -54,11 +57,17 @@ class RegionsStrip(QWidget):
             button = self.buttons.get(region)
             if button is None:
                 continue
-            come = "come" if region == "eyes" else "comes"
             button.setToolTip(
-                f"The {region} of {name} {come} nearest: {distance:.1f} mm on average.\nA click has this head used."
+                tr(
+                    "{region} of {name}: the nearest, {distance:.1f} mm on average.\nA click has this head used.",
+                    region=tr(_NAMES[region]),
+                    name=name,
+                    distance=distance,
+                )
             )
-            button.setAccessibleName(f"Closest {region}: {name}")
+            button.setAccessibleName(
+                tr("Closest by region: {region}, {name}", region=tr(_NAMES[region]), name=name)
+            )
 
     def show_pinned(self, pinned: set[str]) -> None:
         """Check the heads that are pinned."""

@@ -3,12 +3,13 @@
 import threading
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from facestudio.app.viewer.uncertainty import uncertainty_of, uncertainty_picture
 from facestudio.geometry.camera import project
-from facestudio.geometry.mesh import vertex_normals
+from facestudio.geometry.mesh import face_area_vectors, normalised, vertex_normals
 from facestudio.render.occlusion import mouth_is_open, template_occlusion
 from facestudio.render.scene import RenderMesh, mesh_of_head
 from facestudio.template.model import load_template
@@ -170,6 +171,17 @@ def _outer_quads() -> tuple[IntArray, IntArray, IntArray]:
     return quads, unique.astype(np.int32), inverse.reshape(-1, 4).astype(np.int32)
 
 
+@cache
+def _corners() -> Any:
+    """Return which quads each finer vertex is a corner of, (V, F) sparse: sums over them are quick with it."""
+    from scipy.sparse import csr_array
+
+    level = topology(VIEW_LEVEL)
+    corners, faces = level.quads.ravel(), np.repeat(np.arange(len(level.quads)), 4)
+    shape = (int(level.quads.max()) + 1, len(level.quads))
+    return csr_array((np.ones(len(corners)), (corners, faces)), shape=shape)
+
+
 def make_figure(head: Head, posed: bool) -> Figure:
     """Make a head ready to be shown.
 
@@ -183,7 +195,7 @@ def make_figure(head: Head, posed: bool) -> Figure:
     level = topology(VIEW_LEVEL)
     with_expression = head.posed_vertices()
     fine = level.apply(with_expression if posed else head.vertices)
-    normals = vertex_normals(fine, level.quads)
+    normals = normalised(_corners() @ face_area_vectors(fine, level.quads))
     marks = head.landmarks_3d_posed if posed else head.landmarks_3d
 
     doubt = uncertainty_of(head)
@@ -193,7 +205,8 @@ def make_figure(head: Head, posed: bool) -> Figure:
     d1, d2 = p[:, 2] - p[:, 0], p[:, 3] - p[:, 1]
     # Counter-clockwise from outside is clockwise, so negative, where y points down.
     facing = d1[:, 0] * d2[:, 1] - d1[:, 1] * d2[:, 0] < 0
-    seen = np.unique(side_of[facing])
+    seen = np.zeros(len(sides), dtype=np.bool_)
+    seen[side_of[facing]] = True
     return Figure(
         head=head,
         posed=posed,

@@ -15,6 +15,7 @@ from facestudio.app.viewer.orbit import Pose, panned, zoomed_at
 from facestudio.app.viewer.shot import Shot
 from facestudio.app.viewer.uncertainty import uncertainty_of
 from facestudio.app.viewer.wipe import PhotoWipe
+from facestudio.app.words import tr
 from facestudio.render.lighting import Lighting
 from facestudio.render.scene import VIEWS, Background, Framing, Marks, Mode, frame_mesh
 from facestudio.values import Camera, FloatArray
@@ -73,7 +74,7 @@ class HeadView(QWidget):
     def __init__(self, surface: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("headView")
-        self.setAccessibleName("3D head")
+        self.setAccessibleName(tr("3D head"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(240, 200)
         self.surface = surface

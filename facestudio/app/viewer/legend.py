@@ -6,10 +6,15 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from facestudio.app.viewer.uncertainty import LIMITS_MM, colours_of, shares
+from facestudio.app.words import mark, tr
 from facestudio.values import Coverage, Float32Array
 
 _MARGIN, _PAD = 12, 10
-_WORDS = {"seen": "seen in the photo", "mirrored": "mirrored", "borrowed": "borrowed from similar heads"}
+_WORDS = {
+    "seen": mark("seen in the photo"),
+    "mirrored": mark("mirrored"),
+    "borrowed": mark("borrowed from similar heads"),
+}
 
 
 class CoverageLegend(QWidget):
@@ -29,9 +34,9 @@ class CoverageLegend(QWidget):
         from facestudio.texture.coverage import COLOURS
 
         self._show(
-            "Coverage",
+            tr("Coverage"),
             [
-                (QColor(*COLOURS[name]), f"{100 * getattr(coverage, name):.0f} %  {words}")
+                (QColor(*COLOURS[name]), f"{100 * getattr(coverage, name):.0f} %  {tr(words)}")
                 for name, words in _WORDS.items()
             ],
         )
@@ -43,13 +48,13 @@ class CoverageLegend(QWidget):
             return
         low, high = LIMITS_MM
         words = (
-            f"off by less than {low:.0f} mm",
-            f"by {low:.0f} to {high:.0f} mm",
-            f"by {high:.0f} mm or more",
+            tr("off by less than {low:.0f} mm", low=low),
+            tr("by {low:.0f} to {high:.0f} mm", low=low, high=high),
+            tr("by {high:.0f} mm or more", high=high),
         )
         colours = colours_of(np.array([0.7 * low, (low + high) / 2, 1.5 * high]))
         self._show(
-            "Uncertainty",
+            tr("Uncertainty"),
             [
                 (QColor(*map(int, colour)), f"{100 * share:.0f} %  {text}")
                 for colour, share, text in zip(colours, shares(millimetres), words, strict=True)

@@ -4,6 +4,7 @@ import numpy as np
 
 from facestudio.app.viewer.figure import VIEW_LEVEL, base_mesh
 from facestudio.app.viewer.shot import Shot
+from facestudio.app.words import tr
 from facestudio.geometry.camera import project
 from facestudio.template.subdivision import topology
 from facestudio.values import Coverage, FloatArray, Head
@@ -54,7 +55,7 @@ def origin_text(head: Head, uv: FloatArray) -> str:
     """Say where the texture comes from at a place (2,), and why."""
     texture = head.texture
     if texture is None:
-        return "The texture is still being made"
+        return tr("The texture is still being made")
     coverage = texture.coverage
     size = len(coverage.labels)
     column, row = int(uv[0] * size), int((1 - uv[1]) * size)
@@ -63,16 +64,23 @@ def origin_text(head: Head, uv: FloatArray) -> str:
     sure = _sureness(coverage, row, column)
     photo = _photo(head, coverage, row, column)
     if label == _SEEN:
-        why = "the camera saw it well" if sure >= 70 else "the camera saw it, at a slant or not clearly"
-        return f"Seen in {photo}: {why} (to be trusted to {sure} %)."
+        why = (
+            tr("the camera saw it well") if sure >= 70 else tr("the camera saw it, at a slant or not clearly")
+        )
+        return tr("Seen in {photo}: {why} (to be trusted to {sure} %).", photo=photo, why=why, sure=sure)
     if label == _MIRRORED:
-        return (
-            f"Mirrored from the other half of the face in {photo}: this place was not seen, or was covered, "
-            f"and its mirror image was seen (to be trusted to {sure} %)."
+        return tr(
+            "Mirrored from the other half of the face in {photo}: this place was not seen, or was covered, and its"
+            " mirror image was seen (to be trusted to {sure} %).",
+            photo=photo,
+            sure=sure,
         )
     if label == _BORROWED:
-        return f"Borrowed from {_donor(head)}: neither this place nor its mirror image was seen well enough."
-    return (
+        return tr(
+            "Borrowed from {donor}: neither this place nor its mirror image was seen well enough.",
+            donor=_donor(head),
+        )
+    return tr(
         "Made: eyes, teeth and the inside of the mouth are painted, the irises in the colour that was found."
     )
 
@@ -84,9 +92,9 @@ def _sureness(coverage: Coverage, row: int, column: int) -> int:
 
 def _photo(head: Head, coverage: Coverage, row: int, column: int) -> str:
     if coverage.photos is None or not head.photos:
-        return "the photo"
+        return tr("the photo")
     number = min(int(coverage.photos[row, column]), len(head.photos) - 1)
-    return f"the photo {head.photos[number].name}"
+    return tr("the photo {name}", name=head.photos[number].name)
 
 
 def _donor(head: Head) -> str:
@@ -94,5 +102,9 @@ def _donor(head: Head) -> str:
     name = "" if texture is None else texture.donor
     weight = next((found.weight for found in head.similar_heads if found.id == name), None)
     if not name or weight is None:
-        return "the skin of a similar head"
-    return f"the skin of {name}, which has {100 * weight:.0f} % of the similar heads' weight and is nearest in tone"
+        return tr("the skin of a similar head")
+    return tr(
+        "the skin of {name}, which has {value:.0f} % of the similar heads' weight and is nearest in tone",
+        name=name,
+        value=100 * weight,
+    )

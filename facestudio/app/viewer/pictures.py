@@ -9,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 
 from facestudio.app.viewer.figure import Figure, base_mesh
+from facestudio.app.words import mark, tr
 from facestudio.errors import WriteError
 from facestudio.geometry.camera import scale_camera
 from facestudio.render.lighting import Style
@@ -20,14 +21,14 @@ from facestudio.values import ByteArray, Camera, Photo
 TURNTABLE_FRAMES, _FRAME_MS = 60, 50
 
 _LABELS = {
-    "front": "Front",
+    "front": mark("Front"),
     "45": "45°",
-    "side": "Side",
-    "45-left": "45° left",
-    "45-right": "45° right",
-    "left": "Left",
-    "right": "Right",
-    "back": "Back",
+    "side": mark("Side"),
+    "45-left": mark("45° left"),
+    "45-right": mark("45° right"),
+    "left": mark("Left"),
+    "right": mark("Right"),
+    "back": mark("Back"),
 }
 
 
@@ -92,10 +93,11 @@ def draw_sheet(
         marks=marks,
     )
     labelled: list[tuple[str, ByteArray]] = [
-        (_LABELS.get(name, name), picture) for name, picture in zip(views, pictures, strict=True)
+        (tr(_LABELS[name]) if name in _LABELS else name, picture)
+        for name, picture in zip(views, pictures, strict=True)
     ]
     if photo is not None:
-        labelled.insert(0, ("Photo", photo.pixels))
+        labelled.insert(0, (tr("Photo"), photo.pixels))
     return compose_sheet(labelled, height=height)
 
 
@@ -141,7 +143,10 @@ def save_png(pixels: ByteArray, file: Path, *, overwrite: bool) -> Path:
 def refuse_existing(file: Path, overwrite: bool) -> None:
     """Raise WriteError if there is such a file and it may not be replaced."""
     if file.exists() and not overwrite:
-        raise WriteError(f"{file.name} is there already", hint="Give another name, or tick to replace it.")
+        raise WriteError(
+            tr("{name} is there already", name=file.name),
+            hint=tr("Give another name, or tick to replace it."),
+        )
 
 
 def _save(write: Callable[[IO[bytes]], None], file: Path, overwrite: bool) -> Path:
@@ -155,5 +160,7 @@ def _save(write: Callable[[IO[bytes]], None], file: Path, overwrite: bool) -> Pa
     except OSError as error:
         if beside is not None:
             beside.unlink(missing_ok=True)
-        raise WriteError(f"{file} cannot be written: {error.strerror or error}") from error
+        raise WriteError(
+            tr("{file} cannot be written: {value}", file=file, value=error.strerror or error)
+        ) from error
     return file

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QOpenGLContext
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
+from facestudio.app.words import tr
 from facestudio.app.worker.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ _WARM_UP_MS = 300
 def opengl_problem() -> str:
     """Return why OpenGL cannot be used here, or an empty text."""
     if QGuiApplication.platformName() in ("offscreen", "minimal"):
-        return "this display has no OpenGL"
+        return tr("this display has no OpenGL")
     context = QOpenGLContext()
     if not context.create():
-        return "no OpenGL context can be made"
+        return tr("no OpenGL context can be made")
     version = context.format().version()
     if tuple(version) < (3, 3):
-        return f"OpenGL {version[0]}.{version[1]} is too old, 3.3 is needed"
+        return tr("OpenGL {major}.{minor} is too old, 3.3 is needed", major=version[0], minor=version[1])
     return ""
 
 
@@ -107,8 +108,10 @@ class Viewer(QStackedWidget):
         self.lighting: Lighting | None = None
         self._figure: Any = None
         self._colours = (QColor("#444a53"), QColor("#1f2226"))
-        self._waiting = _Message("viewerEmpty", "The head appears here", "It is being built from the photo.")
-        self._placeholder = _Message("viewerPlaceholder", "No 3D view on this system", "")
+        self._waiting = _Message(
+            "viewerEmpty", tr("The head appears here"), tr("It is being built from the photo.")
+        )
+        self._placeholder = _Message("viewerPlaceholder", tr("No 3D view on this system"), "")
         self.addWidget(self._waiting)
         self.addWidget(self._placeholder)
 
@@ -235,8 +238,11 @@ class Viewer(QStackedWidget):
 
     def _give_up(self, problem: str) -> None:
         self._placeholder.text.setText(
-            f"The head cannot be drawn here: {problem}.\n"
-            "Points can be moved and heads exported all the same; a screenshot draws without OpenGL."
+            tr(
+                "The head cannot be drawn here: {problem}.\nPoints can be moved and heads exported all the same;"
+                " a screenshot draws without OpenGL.",
+                problem=problem,
+            )
         )
         if self.view is not None:
             self.view.release()

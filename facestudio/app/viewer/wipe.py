@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from facestudio.app.editor.picture import Picture
 from facestudio.app.editor.transform import ViewTransform
+from facestudio.app.words import tr
 
 
 class PhotoWipe(QWidget):
@@ -15,7 +16,7 @@ class PhotoWipe(QWidget):
 
     def __init__(self, view: QWidget) -> None:
         super().__init__(view)
-        self.setAccessibleName("Photo beside the head")
+        self.setAccessibleName(tr("Photo beside the head"))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.SplitHCursor)
         self.share = 0.5

@@ -1,14 +1,11 @@
 """A quiet strip above the photo: what about it limits the head, and what would help."""
 
-from PySide6.QtCore import QCoreApplication, QPoint
+from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QToolTip, QWidget
 
 from facestudio.app.appearance.theme import Appearance
+from facestudio.app.words import tr
 from facestudio.values import Advice
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("AdviceStrip", text)
 
 
 class AdviceStrip(QFrame):
@@ -17,7 +14,7 @@ class AdviceStrip(QFrame):
     def __init__(self, appearance: Appearance, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("adviceStrip")
-        self.setAccessibleName(_tr("Advice about the photo"))
+        self.setAccessibleName(tr("Advice about the photo"))
         self.advice: tuple[Advice, ...] = ()
         self.buttons: list[QToolButton] = []
         self._hidden: tuple[Advice, ...] = ()
@@ -25,8 +22,8 @@ class AdviceStrip(QFrame):
         self._row.setSpacing(4)
         self.hide_button = QToolButton()
         self.hide_button.setAutoRaise(True)
-        self.hide_button.setToolTip(_tr("Hide the advice"))
-        self.hide_button.setAccessibleName(_tr("Hide the advice"))
+        self.hide_button.setToolTip(tr("Hide the advice"))
+        self.hide_button.setAccessibleName(tr("Hide the advice"))
         appearance.watch(self.hide_button, "close")
         self.hide_button.clicked.connect(self._hide)
         row = QHBoxLayout(self)

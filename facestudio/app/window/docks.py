@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QTabWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QTabWidget, QWidget
 
-from facestudio.app.panels.adjust_panel import AdjustPanel
-from facestudio.app.panels.camera_panel import CameraPanel
-from facestudio.app.panels.expression_panel import ExpressionPanel
-from facestudio.app.panels.head_panel import HeadPanel
-from facestudio.app.panels.heads_panel import HeadsPanel
-from facestudio.app.panels.points_panel import PointsPanel
 from facestudio.app.window.turns import Turns
+from facestudio.app.words import tr
 
 if TYPE_CHECKING:
+    from facestudio.app.panels.adjust_panel import AdjustPanel
+    from facestudio.app.panels.camera_panel import CameraPanel
+    from facestudio.app.panels.expression_panel import ExpressionPanel
+    from facestudio.app.panels.head_panel import HeadPanel
+    from facestudio.app.panels.heads_panel import HeadsPanel
+    from facestudio.app.panels.points_panel import PointsPanel
     from facestudio.app.window.main_window import MainWindow
 
 _COMPARE_MARGIN = 0.12
@@ -34,42 +35,71 @@ class Docks:
         What is left to be told to them.
     """
 
+    points: "PointsPanel"
+    head: "HeadPanel"
+    expression: "ExpressionPanel"
+    heads: "HeadsPanel"
+    camera: "CameraPanel"
+    adjust: "AdjustPanel"
+
     def __init__(self, window: "MainWindow") -> None:
         self._window = window
         self.turns = Turns(window)
-        document, actions = window.document, window.actions_
-        self.points = PointsPanel(document, actions)
-        self.head = HeadPanel()
-        self.expression = ExpressionPanel(document)
-        self.heads = HeadsPanel(document, window.tasks, window.session.builder.call, window.appearance)
-        self.camera = CameraPanel(document, actions)
-        self.adjust = AdjustPanel(document)
         self.all: list[QDockWidget] = []
-        for title, name, panel in (
-            ("Points", "pointsDock", self.points),
-            ("Head", "headDock", self.head),
-            ("Similar", "similarDock", self.heads),
-            ("Expression", "expressionDock", self.expression),
-            ("Camera", "cameraDock", self.camera),
-            ("Adjust", "adjustDock", self.adjust),
-        ):
-            dock = QDockWidget(title, window)
-            dock.setObjectName(name)
-            area = QScrollArea()
-            area.setWidgetResizable(True)
-            area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-            area.setMinimumWidth(252)
-            area.setWidget(panel)
-            dock.setWidget(area)
-            window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-            self.all.append(dock)
+
+    def build(self) -> Iterator[None]:
+        """Make the panels, one in each step: the first page needs none of them, and waits for none."""
+        window = self._window
+        document, actions = window.document, window.actions_
+        from facestudio.app.panels.points_panel import PointsPanel
+
+        self.points = PointsPanel(document, actions)
+        yield self._add(tr("Points"), "pointsDock", self.points)
+        from facestudio.app.panels.head_panel import HeadPanel
+
+        self.head = HeadPanel()
+        yield self._add(tr("Head"), "headDock", self.head)
+        from facestudio.app.panels.heads_panel import HeadsPanel
+
+        self.heads = HeadsPanel(document, window.tasks, window.session.builder.call, window.appearance)
+        yield self._add(tr("Similar"), "similarDock", self.heads)
+        from facestudio.app.panels.expression_panel import ExpressionPanel
+
+        self.expression = ExpressionPanel(document)
+        yield self._add(tr("Expression"), "expressionDock", self.expression)
+        from facestudio.app.panels.camera_panel import CameraPanel
+
+        self.camera = CameraPanel(document, actions)
+        yield self._add(tr("Camera"), "cameraDock", self.camera)
+        from facestudio.app.panels.adjust_panel import AdjustPanel
+
+        self.adjust = AdjustPanel(document)
+        self._add(tr("Adjust"), "adjustDock", self.adjust)
+        self._connect()
+
+    def _add(self, title: str, name: str, panel: QWidget) -> None:
+        dock = QDockWidget(title, self._window)
+        dock.setObjectName(name)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumWidth(252)
+        area.setWidget(panel)
+        dock.setWidget(area)
+        dock.hide()
+        self._window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        self._window.menus.panels.addAction(dock.toggleViewAction())
+        self.all.append(dock)
+
+    def _connect(self) -> None:
+        window, document = self._window, self._window.document
         window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        self.arrange()
         window.setDockOptions(
             QMainWindow.DockOption.AllowNestedDocks
             | QMainWindow.DockOption.AllowTabbedDocks
             | QMainWindow.DockOption.AnimatedDocks
         )
+        self.points.reach_changed.connect(window.editor.set_reach)
         self.expression.moving.connect(self._moving)
         # Of docks behind another, Qt says only that.
         self.all[3].visibilityChanged.connect(lambda seen: seen or self.expression.play.setChecked(False))

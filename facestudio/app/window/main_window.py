@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QPoint, QSize, Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QGuiApplication,
 )
 from PySide6.QtWidgets import (
+    QDockWidget,
     QFileDialog,
     QLabel,
     QMainWindow,
@@ -35,21 +36,25 @@ from facestudio.app.settings import Settings
 from facestudio.app.viewer.viewer import Viewer
 from facestudio.app.window.advice_strip import AdviceStrip
 from facestudio.app.window.docks import Docks
+from facestudio.app.window.drag_out import DragOut
 from facestudio.app.window.menus import Menus
 from facestudio.app.window.notice import Notice, missing_runtime
-from facestudio.app.window.opening import OPEN_FILTER, Opened, Opener, can_take
+from facestudio.app.window.opening import Opened, Opener, can_take, open_filter
 from facestudio.app.window.outputs import Outputs
 from facestudio.app.window.person_photos import PersonPhotos
 from facestudio.app.window.projects import Projects, state_of
 from facestudio.app.window.status import BuildStatus
+from facestudio.app.window.turns import Turns
 from facestudio.app.window.variants import VariantsMenu
 from facestudio.app.window.welcome import WelcomePage, sample_photos
-from facestudio.app.window.wiring import connect_actions, update_actions
+from facestudio.app.window.wiring import connect_actions, show_editor_menu, update_actions
+from facestudio.app.words import tr
 from facestudio.app.worker.maker import RunnerLike
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 
 _LAYOUT_VERSION = 3
+_LATER_MS = 40  # the first page is painted by then
 # Builders whose thread did not end in time: kept alive, since a thread's owner may not die before it.
 _unfinished: list[Session] = []
 
@@ -87,11 +92,10 @@ class MainWindow(QMainWindow):
         self.outputs = Outputs(self, self.document, self.session, self.viewer, self.tasks, self.settings)
         self.projects = Projects(self)
         self.error_dialog: ErrorDialog | None = None
-        self.message = QLabel("Ready")
+        self.message = QLabel(tr("Ready"))
         self._build_centre()
-        self.panels = Docks(self)
-        self.docks = self.panels.all
-        self.points_panel, self.head_panel = self.panels.points, self.panels.head
+        self._docks = Docks(self)
+        self.later = Turns(self)
         self.variants = VariantsMenu(self.document, self)
         self.menus = Menus(
             self,
@@ -102,8 +106,8 @@ class MainWindow(QMainWindow):
             self._forget_recent,
             self.variants,
         )
-        for dock in self.docks:
-            self.menus.panels.addAction(dock.toggleViewAction())
+        self.drag_out = DragOut(self)
+        self.menus.toolbar.addWidget(self.drag_out)
         self._build_status()
         connect_actions(self)
         self._connect()
@@ -112,7 +116,9 @@ class MainWindow(QMainWindow):
         self._show_workspace(False)
         command = missing_runtime()
         if command:
-            self.notice.tell("The models need ONNX Runtime, which is not installed. Install it with", command)
+            text = tr("The models need ONNX Runtime, which is not installed. Install it with")
+            self.notice.tell(text, command)
+        self.later.carry_out(self._docks.build(), self.appearance.late_icons(), after_ms=_LATER_MS)
 
     # Building the window
 
@@ -121,22 +127,22 @@ class MainWindow(QMainWindow):
         self.zoom_label, self.welcome = QLabel(), WelcomePage(self.tasks, self.appearance)
         self.person_photos, self.advice_strip = PersonPhotos(self), AdviceStrip(self.appearance)
         editor = Pane(
-            "Photo",
-            [a["points"], a["mesh"], a["brush"]],
+            tr("Photo"),
+            [a["points"], a["mesh"], a["pin"], a["brush"]],
             [a["fit_face"], a["fit_photo"]],
             self.editor,
             self.zoom_label,
             above=self.advice_strip,
             below=self.person_photos,
         )
-        more = QMenu("More", self)
+        more = QMenu(tr("More"), self)
         for name in ("unlit", "normals", "coverage", "uncertainty", "", "marks", "anaglyph"):
             if name:
                 more.addAction(a[name])
             else:
                 more.addSeparator()
         viewer = Pane(
-            "Head",
+            tr("Head"),
             [a["textured"], a["clay"], a["wireframe"], more, None, a["posed"], a["compare"]],
             [a[name] for name in ("front", "45-left", "left", "45-right", "right", "back")],
             self.viewer,
@@ -176,8 +182,7 @@ class MainWindow(QMainWindow):
         self.opener.failed.connect(self._open_failed)
         self.editor.hover_changed.connect(self._hovered)
         self.editor.zoom_changed.connect(self._zoomed)
-        self.editor.menu_wanted.connect(self._editor_menu)
-        self.points_panel.reach_changed.connect(self.editor.set_reach)
+        self.editor.menu_wanted.connect(lambda point, at: show_editor_menu(self, point, at))
         self.session.figure_changed.connect(self._figure_changed)
         self.viewer.started.connect(self._view_started)
         self.viewer.asked.connect(self.message.setText)
@@ -191,13 +196,24 @@ class MainWindow(QMainWindow):
         self.appearance.changed.connect(self._apply_theme)
         self.document.gesture_changed.connect(self._busy_changed)
 
+    @property
+    def panels(self) -> Docks:
+        """The panels; whatever of the window was left for later is made now."""
+        self.later.finish()
+        return self._docks
+
+    @property
+    def docks(self) -> list[QDockWidget]:
+        """The docks, in the order of their tabs."""
+        return self.panels.all
+
     # Opening
 
     def ask_for_photo(self) -> None:
         """Open the file dialog."""
         recent = self.settings.recent
         folder = str(recent[0].parent) if recent else ""
-        name, _ = QFileDialog.getOpenFileName(self, "Open a photo", folder, OPEN_FILTER)
+        name, _ = QFileDialog.getOpenFileName(self, tr("Open a photo"), folder, open_filter())
         if name:
             self.open_path(Path(name))
 
@@ -220,7 +236,7 @@ class MainWindow(QMainWindow):
         self._show_workspace(False)
 
     def _opening(self, name: str) -> None:
-        self.message.setText(f"Opening {name}…")
+        self.message.setText(tr("Opening {name}…", name=name))
 
     def _opened(self, opened: Opened) -> None:
         self.projects.when_saved(lambda: self._take(opened))
@@ -231,7 +247,7 @@ class MainWindow(QMainWindow):
             self.settings.add_recent(recent)
         self._show_workspace(True)
         self.viewer.start()
-        self.viewer.set_waiting_text("Building the head", "The shape comes first, then its texture.")
+        self.viewer.set_waiting_text(tr("Building the head"), tr("The shape comes first, then its texture."))
         self.document.set_photo(opened.photo, state_of(opened.project) or self.settings.first_state())
         self.projects.opened(opened)
         self.person_photos.keep(opened.picture)
@@ -241,7 +257,7 @@ class MainWindow(QMainWindow):
         self.message.setText(f"{opened.photo.name}  ·  {width} × {height}")
 
     def _open_failed(self, report: ErrorReport) -> None:
-        self.message.setText("Ready")
+        self.message.setText(tr("Ready"))
         self.show_error(report)
 
     def _forget_recent(self) -> None:
@@ -253,6 +269,7 @@ class MainWindow(QMainWindow):
     def _figure_changed(self, figure: Any) -> None:
         self.viewer.set_figure(figure)
         self.editor.set_wires(None if figure is None else figure.wires)
+        self.editor.pins.set_head(None if figure is None else figure.head)
         self.advice_strip.tell(() if figure is None else figure.head.advice)
         if self.document.in_gesture:  # each repaint of the window takes time from the head that follows
             self.panels.follow(figure)
@@ -272,13 +289,13 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def _build_failed(self, report: ErrorReport) -> None:
-        self.viewer.set_waiting_text(report.title, report.message)
+        self.viewer.set_waiting_text(tr(report.title), report.message)
         if not self.outputs.exporting:
             self.show_error(report)
 
     def _cancelled(self) -> None:
-        self.message.setText("Cancelled. F5 builds again.")
-        self.viewer.set_waiting_text("Cancelled", "Build again with F5.")
+        self.message.setText(tr("Cancelled. F5 builds again."))
+        self.viewer.set_waiting_text(tr("Cancelled"), tr("Build again with F5."))
 
     def show_error(self, report: ErrorReport) -> None:
         """Show an error as a dialog that does not stop anything."""
@@ -293,32 +310,10 @@ class MainWindow(QMainWindow):
     # Small things
 
     def _hovered(self, text: str) -> None:
-        self.message.setText(text or "Ready")
+        self.message.setText(text or tr("Ready"))
 
     def _zoomed(self, scale: float) -> None:
         self.zoom_label.setText(f"{100 * scale:.0f} %")
-
-    def _editor_menu(self, point: int | None, at: QPoint) -> None:
-        if point is not None and point not in self.document.selection:
-            self.document.select(frozenset({point}))
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        names = (
-            "select_part",
-            "reset_points",
-            "reset_part",
-            "reset_all",
-            "",
-            "fit_face",
-            "fit_photo",
-            "mesh",
-        )
-        for name in names:
-            if name:
-                menu.addAction(self.actions_[name])
-            else:
-                menu.addSeparator()
-        menu.popup(at)
 
     def _apply_theme(self) -> None:
         theme = self.appearance.theme
@@ -336,15 +331,16 @@ class MainWindow(QMainWindow):
         self.menus.toolbar.setVisible(on)
         self.menus.panels.setEnabled(on)
         if on and not showing:
+            self.later.finish()
             state = self.settings.layout("docks")
             if state is None or not self.restoreState(state, _LAYOUT_VERSION):
-                self.panels.arrange()
+                self._docks.arrange()
             self.menus.toolbar.show()
         if not on:
-            for dock in self.docks:
+            for dock in self._docks.all:
                 dock.hide()
             self.setWindowTitle("facestudio")
-            self.message.setText("Ready")
+            self.message.setText(tr("Ready"))
             self.welcome.show_photos(self.settings.recent)
         self.refresh()
 
@@ -361,7 +357,7 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take what may be a photo."""
-        if can_take(event.mimeData()):
+        if can_take(event.mimeData()) and event.source() is None:  # not what is dragged out
             event.acceptProposedAction()
             self.welcome.set_drop_over(True)
 
@@ -386,8 +382,10 @@ class MainWindow(QMainWindow):
         self.settings.set_layout("splitter", self.splitter.saveState())
         self.settings.save()
         self.hide()
-        self.panels.turns.carry_out()
+        self.later.carry_out()
+        self._docks.turns.carry_out()
         self.tasks.close()
+        self.drag_out.close_out()
         self.projects.close()  # after a copy that was being written
         if not self.session.close():
             self.session.setParent(None)

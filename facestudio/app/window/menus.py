@@ -7,6 +7,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QMainWindow, QMenu, QSizePolicy, QToolBar, QWidget
 
 from facestudio.app.actions import SURFACE_NAMES, THEME_NAMES, VIEW_NAMES, Actions
+from facestudio.app.words import tr
 
 _FILE = (
     *(
@@ -24,6 +25,7 @@ _FILE = (
         "export",
         "export_again",
         "screenshot",
+        "copy_view",
         "",
         "close_photo",
         "quit",
@@ -32,7 +34,21 @@ _FILE = (
 _EDIT = (
     *("undo", "redo", "", "select_all", "select_part", ""),
     *("reset_points", "reset_part", "reset_all", "", "whole_part", "soft", "mirror", ""),
-    *("brush", "brush_clear", "", "variants", "", "rebuild", "cancel", "", "preferences"),
+    *(
+        "pin",
+        "remove_pin",
+        "remove_pins",
+        "",
+        "brush",
+        "brush_clear",
+        "",
+        "variants",
+        "",
+        "rebuild",
+        "cancel",
+        "",
+        "preferences",
+    ),
 )
 _VIEW = (
     *("fit_face", "fit_photo", "zoom_in", "zoom_out", "", "points", "mesh", ""),
@@ -79,14 +95,14 @@ class Menus:
         self._actions, self._open = actions, open_path
         self._recent, self._clear = recent, clear_recent
         bar = window.menuBar()
-        self._recent_menu = QMenu("Open recent", window)
+        self._recent_menu = QMenu(tr("Open recent"), window)
         self._recent_menu.aboutToShow.connect(self._fill_recent)
-        samples_menu = QMenu("Open a sample", window)
+        samples_menu = QMenu(tr("Open a sample"), window)
         for path in samples():
             samples_menu.addAction(path.stem.replace("-", " ").capitalize(), lambda p=path: open_path(p))
         samples_menu.setEnabled(not samples_menu.isEmpty())
-        self.panels = QMenu("Panels", window)
-        theme_menu = QMenu("Theme", window)
+        self.panels = QMenu(tr("Panels"), window)
+        theme_menu = QMenu(tr("Theme"), window)
         theme_menu.addActions([actions[name] for name in THEME_NAMES])
         menus = {
             "recent": self._recent_menu,
@@ -96,10 +112,10 @@ class Menus:
             "variants": variants,
         }
         for title, names in (
-            ("&File", _FILE),
-            ("&Edit", _EDIT),
-            ("&View", _VIEW),
-            ("&Help", ("shortcuts", "about")),
+            (tr("&File"), _FILE),
+            (tr("&Edit"), _EDIT),
+            (tr("&View"), _VIEW),
+            (tr("&Help"), ("shortcuts", "about")),
         ):
             menu = bar.addMenu(title)
             menu.setToolTipsVisible(True)
@@ -113,7 +129,7 @@ class Menus:
         self.toolbar = self._make_toolbar(window)
 
     def _make_toolbar(self, window: QMainWindow) -> QToolBar:
-        bar = QToolBar("Tools", window)
+        bar = QToolBar(tr("Tools"), window)
         bar.setObjectName("tools")
         bar.setIconSize(QSize(20, 20))
         bar.setMovable(False)
@@ -128,14 +144,14 @@ class Menus:
             else:
                 bar.addAction(self._actions[name])
         short = {
-            "open": "Open",
-            "add_photo": "Add photo",
-            "save": "Save",
-            "whole_part": "Parts",
-            "soft": "Soft",
-            "reset_all": "Reset",
-            "screenshot": "Screenshot",
-            "export": "Export",
+            "open": tr("Open"),
+            "add_photo": tr("Add photo"),
+            "save": tr("Save"),
+            "whole_part": tr("Parts"),
+            "soft": tr("Soft"),
+            "reset_all": tr("Reset"),
+            "screenshot": tr("Screenshot"),
+            "export": tr("Export"),
         }
         for name, text in short.items():
             self._actions[name].setIconText(text)
@@ -149,7 +165,7 @@ class Menus:
         for path in self._recent():
             menu.addAction(path.name, lambda p=path: self._open(p)).setToolTip(str(path))
         if menu.isEmpty():
-            menu.addAction("None yet").setEnabled(False)
+            menu.addAction(tr("None yet")).setEnabled(False)
         else:
             menu.addSeparator()
-            menu.addAction("Forget them", self._clear)
+            menu.addAction(tr("Forget them"), self._clear)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from facestudio.app.appearance.theme import Appearance
+from facestudio.app.words import tr
 
 RUNTIME_COMMAND = 'pip install "facestudio[cpu]"'
 
@@ -28,10 +29,10 @@ class Notice(QFrame):
         self.text, self.command = QLabel(), QLabel()
         self.command.setObjectName("command")
         self.command.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.copy = QPushButton("Copy")
+        self.copy = QPushButton(tr("Copy"))
         self.copy.clicked.connect(self._copy)
         hide = QToolButton()
-        hide.setToolTip("Hide")
+        hide.setToolTip(tr("Hide"))
         appearance.watch(hide, "close")
         hide.clicked.connect(self.hide)
         row = QHBoxLayout(self)
@@ -51,4 +52,4 @@ class Notice(QFrame):
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.command.text())
-        self.copy.setText("Copied")
+        self.copy.setText(tr("Copied"))

@@ -9,6 +9,7 @@ from PySide6.QtCore import QMimeData, QObject, QUrl, Signal
 from PySide6.QtGui import QImage
 
 from facestudio.app.editor.picture import Picture, array_of, make_picture
+from facestudio.app.words import tr
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 from facestudio.errors import UnreadableInputError
@@ -16,8 +17,6 @@ from facestudio.pipeline.project import SUFFIX, Project, load_project
 from facestudio.values import Photo
 
 _ENDINGS = "*.jpg *.jpeg *.png *.webp *.tif *.tiff *.bmp *.gif *.ppm *.pgm"
-PHOTO_FILTER = f"Photos ({_ENDINGS});;All files (*)"
-OPEN_FILTER = f"Photos and projects ({_ENDINGS} *.facestudio);;All files (*)"
 _LONGEST_PASTED_PATH = 4096
 
 
@@ -45,9 +44,19 @@ def _take(image: QImage, name: str) -> Opened:
     from facestudio.photo import photo_from_array
 
     if image.isNull():
-        raise UnreadableInputError("The picture handed over is empty")
+        raise UnreadableInputError(tr("The picture handed over is empty"))
     photo = photo_from_array(np.asarray(array_of(image)), name=name)
     return Opened(photo, make_picture(photo))
+
+
+def photo_filter() -> str:
+    """Return what a file dialog offers for photos."""
+    return f"{tr('Photos')} ({_ENDINGS});;{tr('All files')} (*)"
+
+
+def open_filter() -> str:
+    """Return what a file dialog offers for photos and projects."""
+    return f"{tr('Photos and projects')} ({_ENDINGS} *{SUFFIX});;{tr('All files')} (*)"
 
 
 def can_take(mime: QMimeData) -> bool:
@@ -73,7 +82,7 @@ class Opener(QObject):
 
     def open_image(self, image: QImage, name: str) -> None:
         """Open a picture from the clipboard or a drop."""
-        self._start("the picture", lambda: _take(image, name))
+        self._start(tr("the picture"), lambda: _take(image, name))
 
     def open_mime(self, mime: QMimeData, name: str) -> None:
         """Open what was dropped or pasted: the first file, or else a picture, or else a path as text."""
@@ -89,11 +98,11 @@ class Opener(QObject):
             if url.isLocalFile():
                 self._open_url(url)
             elif "\n" in text or "\0" in text:
-                self._refuse("The clipboard holds text, not a photo")
+                self._refuse(tr("The clipboard holds text, not a photo"))
             else:
                 self.open_path(Path(text))
         else:
-            self._refuse("The clipboard holds no photo")
+            self._refuse(tr("The clipboard holds no photo"))
 
     def forget(self) -> None:
         """Drop a photo that is still being read."""
@@ -103,7 +112,10 @@ class Opener(QObject):
         if url.isLocalFile():
             self.open_path(Path(url.toLocalFile()))
         else:
-            self._refuse(f"{url.toDisplayString()} is not a file on this computer", "Save the photo first.")
+            self._refuse(
+                tr("{address} is not a file on this computer", address=url.toDisplayString()),
+                tr("Save the photo first."),
+            )
 
     def _refuse(self, message: str, hint: str = "") -> None:
         self.failed.emit(ErrorReport.of(UnreadableInputError(message, hint=hint)))

@@ -1,33 +1,37 @@
 """What leaves the app: exports and screenshots, made away from the UI thread."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QWidget
 from shiboken6 import isValid
 
-from facestudio.app.dialogs.export_dialog import ExportDialog, ExportOptions
-from facestudio.app.dialogs.screenshot_dialog import ScreenshotDialog, ScreenshotOptions
 from facestudio.app.document.document import Document
 from facestudio.app.document.session import Session
 from facestudio.app.editor.picture import qimage_of
 from facestudio.app.settings import Settings
 from facestudio.app.viewer.viewer import Viewer
+from facestudio.app.words import tr
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
 from facestudio.values import Head
 
+if TYPE_CHECKING:
+    from facestudio.app.dialogs.export_dialog import ExportDialog, ExportOptions
+    from facestudio.app.dialogs.screenshot_dialog import ScreenshotDialog, ScreenshotOptions
 
-def _check(options: ExportOptions) -> None:
+
+def _check(options: "ExportOptions") -> None:
     from facestudio.export import check_outputs
 
     check_outputs(options.folder, options.name, options.formats, options.overwrite)
 
 
-def _export(head: Head, options: ExportOptions) -> tuple[Path, ...]:
+def _export(head: Head, options: "ExportOptions") -> tuple[Path, ...]:
     from facestudio.export import export_head
 
     units: Any = options.units
@@ -74,11 +78,13 @@ class Outputs(QObject):
         """Whether an export waits for a build (its dialog then tells what goes wrong)."""
         return self._export_dialog is not None and self._export_dialog.busy
 
-    def open_export(self) -> ExportDialog | None:
+    def open_export(self) -> "ExportDialog | None":
         """Ask what to write; None if there is no head."""
         photo = self._document.opened
         if photo is None or self._session.head is None:
             return None
+        from facestudio.app.dialogs.export_dialog import ExportDialog
+
         dialog = ExportDialog(self._settings, photo.name, self._window)
         dialog.wanted.connect(self._export_wanted)
         dialog.cancel_wanted.connect(self._export_cancelled)
@@ -87,11 +93,13 @@ class Outputs(QObject):
         dialog.open()
         return dialog
 
-    def open_screenshot(self) -> ScreenshotDialog | None:
+    def open_screenshot(self) -> "ScreenshotDialog | None":
         """Ask what to draw; None if there is no head."""
         photo = self._document.photo
         if photo is None or self._session.head is None:
             return None
+        from facestudio.app.dialogs.screenshot_dialog import ScreenshotDialog
+
         dialog = ScreenshotDialog(
             self._settings, f"{photo.name}-view", self._viewer.view is not None, self._window
         )
@@ -101,21 +109,21 @@ class Outputs(QObject):
 
     # Export
 
-    def _export_wanted(self, options: ExportOptions) -> None:
+    def _export_wanted(self, options: "ExportOptions") -> None:
         # Whether the names are free is known before anything slow begins.
         self._tasks.start(lambda: _check(options), lambda _: self._build_for(options), self._refuse)
 
-    def _build_for(self, options: ExportOptions) -> None:
+    def _build_for(self, options: "ExportOptions") -> None:
         if self.exporting:
             self._session.with_texture(options.texture_size, lambda head: self._write(head, options))
 
-    def _write(self, head: Head, options: ExportOptions) -> None:
+    def _write(self, head: Head, options: "ExportOptions") -> None:
         if self.exporting:
             self._tasks.start(
                 lambda: _export(head, options), lambda f: self._written(f, options), self._refuse
             )
 
-    def _written(self, files: tuple[Path, ...], options: ExportOptions) -> None:
+    def _written(self, files: tuple[Path, ...], options: "ExportOptions") -> None:
         self._last = options
         self.changed.emit()
         if self._export_dialog is not None:
@@ -149,12 +157,12 @@ class Outputs(QObject):
         if self._last is None or self._session.head is None:
             return
         options = replace(self._last, overwrite=True)
-        self.told.emit(f"Exporting {options.name}…")
+        self.told.emit(tr("Exporting {name}…", name=options.name))
         self._session.with_texture(options.texture_size, lambda head: self._write_again(head, options))
 
-    def _write_again(self, head: Head, options: ExportOptions) -> None:
+    def _write_again(self, head: Head, options: "ExportOptions") -> None:
         def done(files: tuple[Path, ...]) -> None:
-            self.told.emit("Written again: " + ", ".join(path.name for path in files))
+            self.told.emit(tr("Written again: {names}", names=", ".join(path.name for path in files)))
 
         self._tasks.start(lambda: _export(head, options), done, self.failed.emit)
 
@@ -163,7 +171,40 @@ class Outputs(QObject):
 
     # Screenshot
 
-    def _screenshot_wanted(self, dialog: ScreenshotDialog, options: ScreenshotOptions) -> None:
+    def copy_view(self) -> None:
+        """Put a picture of the view as it is into the clipboard; where there is no view, one from the front."""
+        if self._session.head is None:
+            return
+        views = () if self._viewer.view is not None else ("front",)
+        from facestudio.app.dialogs.screenshot_dialog import ScreenshotOptions
+
+        options = ScreenshotOptions(views, 1, 960, with_photo=False, file=None, overwrite=False)
+
+        def then(picture: QImage) -> None:
+            QGuiApplication.clipboard().setImage(picture)
+            self.told.emit(
+                tr("Copied, {width} × {height} pixels", width=picture.width(), height=picture.height())
+            )
+
+        self._draw(options, then, self.failed.emit)
+
+    def _screenshot_wanted(self, dialog: "ScreenshotDialog", options: "ScreenshotOptions") -> None:
+        def then(picture: QImage) -> None:
+            if isValid(dialog):  # it may have been closed meanwhile
+                dialog.done_with(picture, options.file)
+
+        def failed(report: ErrorReport) -> None:
+            if isValid(dialog):
+                dialog.refuse(report)
+
+        self._draw(options, then, failed)
+
+    def _draw(
+        self,
+        options: "ScreenshotOptions",
+        then: Callable[[QImage], None],
+        failed: Callable[[ErrorReport], None],
+    ) -> None:
         figure, photo, view = self._session.figure, self._document.photo, self._viewer.view
         from facestudio.render.scene import Background
 
@@ -195,13 +236,5 @@ class Outputs(QObject):
             if options.file is not None:
                 pictures.save_png(pixels, options.file, overwrite=options.overwrite)
             return qimage_of(pixels)
-
-        def then(picture: QImage) -> None:
-            if isValid(dialog):  # it may have been closed meanwhile
-                dialog.done_with(picture, options.file)
-
-        def failed(report: ErrorReport) -> None:
-            if isValid(dialog):
-                dialog.refuse(report)
 
         self._tasks.start(draw, then, failed)

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QSize, Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDropEvent, QIcon, QPixmap
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from facestudio.app.editor.picture import Picture, qimage_of, thumbnail
 from facestudio.app.panels.pane import action_button
-from facestudio.app.window.opening import PHOTO_FILTER, Opened, Opener, can_take
+from facestudio.app.window.opening import Opened, Opener, can_take, photo_filter
+from facestudio.app.words import tr
 from facestudio.pipeline.request import MOST_PHOTOS
 from facestudio.values import Photo
 
@@ -19,33 +20,28 @@ if TYPE_CHECKING:
 _THUMBNAIL = 44
 
 
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("PersonPhotos", text)
-
-
 class PersonPhotos(QWidget):
     """Adds, shows and removes photos of the person; photos dropped here are added."""
 
     def __init__(self, window: "MainWindow") -> None:
         super().__init__()
         self.setObjectName("photoStrip")
-        self.setAccessibleName(_tr("Photos of this person"))
+        self.setAccessibleName(tr("Photos of this person"))
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAcceptDrops(True)
         self._window, self._document = window, window.document
         self._pictures: list[tuple[Photo, Picture]] = []
+        self._late: list[Opened] = []  # read while a point was dragged
         self.buttons: list[QToolButton] = []
         self._group = QButtonGroup(self)
         self.opener = Opener(window.tasks, self)
         self.opener.opened.connect(self._opened)
         self.opener.failed.connect(window.show_error)
-        self.opener.started.connect(
-            lambda name: window.message.setText(_tr("Opening {name}…").format(name=name))
-        )
+        self.opener.started.connect(lambda name: window.message.setText(tr("Opening {name}…", name=name)))
         self._row = QHBoxLayout()
         self._row.setSpacing(4)
         self.add = action_button(window.actions_["add_photo"], text=True)
-        self.note = QLabel(_tr("2 to 5 photos of one person make one head"))
+        self.note = QLabel(tr("2 to 5 photos of one person make one head"))
         self.note.setObjectName("muted")
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 4, 8, 4)
@@ -57,6 +53,8 @@ class PersonPhotos(QWidget):
         self._document.photo_changed.connect(self._photo_changed)
         self._document.photos_changed.connect(self._show_all)
         self._document.photo_shown.connect(self._shown)
+        # When the gesture's own step is made.
+        self._document.gesture_changed.connect(self._add_late, Qt.ConnectionType.QueuedConnection)
 
     def keep(self, picture: Picture) -> None:
         """Take the picture of the photo that was opened."""
@@ -68,7 +66,7 @@ class PersonPhotos(QWidget):
         photo = self._document.photo
         folder = "" if photo is None or photo.path is None else str(photo.path.parent)
         names, _ = QFileDialog.getOpenFileNames(
-            self._window, _tr("Add photos of this person"), folder, PHOTO_FILTER
+            self._window, tr("Add photos of this person"), folder, photo_filter()
         )
         for name in names:
             self.open_path(Path(name))
@@ -84,15 +82,25 @@ class PersonPhotos(QWidget):
     def _opened(self, opened: Opened) -> None:
         if self._document.opened is None:
             return
+        if self._document.in_gesture:  # no step is made within another
+            self._late.append(opened)
+            return
         if len(self._document.photos) >= MOST_PHOTOS:
-            self._window.message.setText(_tr("No more than five photos of one person"))
+            self._window.message.setText(tr("No more than five photos of one person"))
             return
         self._pictures.append((opened.photo, opened.picture))
         self._document.add_photo(opened.photo)
-        self._window.message.setText(_tr("Added {name}").format(name=opened.photo.name))
+        self._window.message.setText(tr("Added {name}", name=opened.photo.name))
+
+    def _add_late(self, in_gesture: bool) -> None:
+        if not in_gesture and self._late:
+            late, self._late = self._late, []
+            for opened in late:
+                self._opened(opened)
 
     def _photo_changed(self) -> None:
         self.opener.forget()
+        self._late.clear()
         self._pictures.clear()
 
     def _show_all(self) -> None:
@@ -115,9 +123,7 @@ class PersonPhotos(QWidget):
             image.setDevicePixelRatio(ratio)
             button.setIcon(QIcon(image))
             button.setToolTip(one.photo.name)
-            button.setAccessibleName(
-                _tr("Photo {number}: {name}").format(number=number + 1, name=one.photo.name)
-            )
+            button.setAccessibleName(tr("Photo {number}: {name}", number=number + 1, name=one.photo.name))
             button.clicked.connect(lambda checked=False, n=number: self._document.show_photo(n))
             self._group.addButton(button)
             self._row.addWidget(button)
@@ -131,6 +137,7 @@ class PersonPhotos(QWidget):
             self.buttons[place].setChecked(True)
         editor = self._window.editor
         editor.set_wires(None)
+        editor.pins.set_head(None)
         editor.set_picture(self._picture(photo))
         if photo is not None:
             width, height = photo.size
@@ -161,12 +168,13 @@ class PersonPhotos(QWidget):
         if number:
             menu = QMenu(self)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            menu.addAction(_tr("Remove this photo"), lambda: self._document.remove_photo(number))
+            menu.addAction(tr("Remove this photo"), lambda: self._document.remove_photo(number))
             menu.popup(event.globalPos())
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take what may be a photo."""
-        if self._document.opened is not None and can_take(event.mimeData()):
+        own = event.source() is not None
+        if self._document.opened is not None and can_take(event.mimeData()) and not own:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:

@@ -13,6 +13,7 @@ from shiboken6 import isValid
 from facestudio.app.dialogs.form import documents_folder
 from facestudio.app.document.state import EditState
 from facestudio.app.window.opening import Opened
+from facestudio.app.words import tr
 from facestudio.app.worker.report import ErrorReport
 from facestudio.paths import user_autosaves
 from facestudio.pipeline.project import SUFFIX, Project, encode_photo, save_project
@@ -24,47 +25,7 @@ if TYPE_CHECKING:
 
 def state_of(project: Project | None) -> EditState | None:
     """Return the state of a document that a project tells."""
-    return None if project is None else _decided(project)
-
-
-def _decided(project: Project) -> EditState:
-    return EditState(
-        face=project.face,
-        landmarks=project.landmarks,
-        located=project.located,
-        focal_px=project.focal_px,
-        excluded=project.excluded,
-        head_weights=project.head_weights,
-        expression=project.expression,
-        adjustments=project.adjustments,
-        database=project.database,
-        unused=project.unused,
-        variants=tuple((name, _decided(variant)) for name, variant in project.variants),
-        others=project.more,
-        scalp=project.scalp,
-        iris=project.iris,
-    )
-
-
-def _project_of(photo: Photo, state: EditState) -> Project:
-    first, *more = state.photos(photo)
-    return Project(
-        photo,
-        face=first.face,
-        landmarks=first.landmarks,
-        located=first.located,
-        excluded=state.excluded,
-        head_weights=state.head_weights,
-        focal_px=first.focal_px,
-        expression=state.expression,
-        adjustments=state.adjustments,
-        database=state.database,
-        unused=first.unused,
-        more=tuple(more),
-        scalp=state.scalp,
-        iris=state.iris,
-        variants=tuple((name, _project_of(photo, variant)) for name, variant in state.variants),
-    )
+    return None if project is None else EditState.of(project)
 
 
 def _is_running(pid: int) -> bool:
@@ -137,7 +98,7 @@ class Projects(QObject):
         photo, state = self._window.document.opened, self._window.document.state
         if photo is None:
             return None
-        return _project_of(photo, state)
+        return state.project(photo)
 
     def opened(self, opened: Opened | None) -> None:
         """Take note of what the window shows now."""
@@ -167,7 +128,10 @@ class Projects(QObject):
             return
         folder = self.file.parent if self.file is not None else documents_folder()
         name, _ = QFileDialog.getSaveFileName(
-            self._window, "Save the project", str(folder / f"{self.name}{SUFFIX}"), f"Projects (*{SUFFIX})"
+            self._window,
+            tr("Save the project"),
+            str(folder / f"{self.name}{SUFFIX}"),
+            f"{tr('Projects')} (*{SUFFIX})",
         )
         if name:
             path = Path(name)
@@ -188,7 +152,7 @@ class Projects(QObject):
                 stack.setClean()
                 self._drop_copy()
             self._window.settings.add_recent(path)
-            self._window.message.setText(f"Saved {path.name}")
+            self._window.message.setText(tr("Saved {name}", name=path.name))
             self._window.refresh()
             then()
 
@@ -226,11 +190,11 @@ class Projects(QObject):
         question = QMessageBox(
             QMessageBox.Icon.Question,
             "facestudio",
-            f"Save the changes to {self.name}?",
+            tr("Save the changes to {name}?", name=self.name),
             buttons.Save | buttons.Discard | buttons.Cancel,
             self._window,
         )
-        question.setInformativeText("Without saving, they are lost.")
+        question.setInformativeText(tr("Without saving, they are lost."))
         question.setDefaultButton(buttons.Save)
 
         def answered(answer: int) -> None:
@@ -253,9 +217,9 @@ class Projects(QObject):
     def _save_then(self, act: Callable[[], None]) -> None:
         name, _ = QFileDialog.getSaveFileName(
             self._window,
-            "Save the project",
+            tr("Save the project"),
             str(documents_folder() / f"{self.name}{SUFFIX}"),
-            f"Projects (*{SUFFIX})",
+            f"{tr('Projects')} (*{SUFFIX})",
         )
         if name:
             path = Path(name)
@@ -297,7 +261,7 @@ class Projects(QObject):
                 path.unlink(missing_ok=True)
 
         def failed(report: ErrorReport) -> None:
-            self._window.message.setText(f"No copy could be kept: {report.message}")
+            self._window.message.setText(tr("No copy could be kept: {message}", message=report.message))
 
         self._window.tasks.start(work, done, failed)
 
@@ -328,11 +292,11 @@ class Projects(QObject):
         question = QMessageBox(
             QMessageBox.Icon.Question,
             "facestudio",
-            "facestudio ended with unsaved work. Open it?",
+            tr("facestudio ended with unsaved work. Open it?"),
             buttons.Open | buttons.Discard | buttons.Cancel,
             self._window,
         )
-        question.setInformativeText("Cancel keeps it for the next time.")
+        question.setInformativeText(tr("Cancel keeps it for the next time."))
 
         def answered(answer: int) -> None:
             self.question = None

@@ -3,14 +3,9 @@
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
+from facestudio.app.words import STAGE_NAMES, tr
 from facestudio.pipeline.request import Event, Stage
 
-_NAMES = {
-    Stage.LANDMARKS: "Landmarks",
-    Stage.RETRIEVAL: "Similar heads",
-    Stage.SHAPE: "Shape",
-    Stage.TEXTURE: "Texture",
-}
 _DELAY_MS = 150  # what is done sooner shows no bar
 
 
@@ -27,7 +22,7 @@ class BuildStatus(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(180)
-        self.cancel = QPushButton("Cancel")
+        self.cancel = QPushButton(tr("Cancel"))
         self.cancel.clicked.connect(self.cancel_wanted)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 3, 8, 3)
@@ -51,10 +46,10 @@ class BuildStatus(QWidget):
         """What it says."""
         return self._stage.text()
 
-    def begin(self, text: str = "Starting") -> None:
+    def begin(self) -> None:
         """Show progress, after a moment."""
         if not self.active:
-            self._stage.setText(text)
+            self._stage.setText(tr("Starting"))
             self.bar.setValue(0)
             self._delay.start()
 
@@ -67,8 +62,8 @@ class BuildStatus(QWidget):
         """Take in an event of the pipeline."""
         stages = list(Stage)
         place = stages.index(event.stage)
-        name = _NAMES[event.stage]
-        self._stage.setText(f"{name}  ·  {place + 1} of {len(stages)}")
+        name, count = tr(STAGE_NAMES[event.stage]), tr("{step} of {steps}", step=place + 1, steps=len(stages))
+        self._stage.setText(f"{name}  ·  {count}")
         self._stage.setToolTip(event.message)
         self.bar.setValue(round(1000 * (place + min(max(event.fraction, 0.0), 1.0)) / len(stages)))
 

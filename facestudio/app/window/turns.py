@@ -22,18 +22,25 @@ class Turns(QObject):
         """Whether something is left to do."""
         return bool(self._left)
 
-    def carry_out(self, *work: Iterator[None]) -> None:
-        """Do this, one generator after another, in place of what is left."""
+    def carry_out(self, *work: Iterator[None], after_ms: int = 0) -> None:
+        """Do this, one generator after another, in place of what is left; begin at once, or after a while."""
         self._left = list(work)
-        if self._left:
+        if self._left and after_ms:
+            QTimer.singleShot(after_ms, self._begin)
+        elif self._left:
             self._timer.start()
         else:
             self._timer.stop()
+
+    def _begin(self) -> None:
+        if self._left:
+            self._timer.start()
 
     def finish(self) -> None:
         """Do at once what is left."""
         while self._left:
             self._step()
+        self._timer.stop()
 
     def _turn(self) -> None:
         clock = QElapsedTimer()

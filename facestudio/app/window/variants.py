@@ -5,6 +5,7 @@ from functools import partial
 from PySide6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from facestudio.app.document.document import Document
+from facestudio.app.words import tr
 
 _LONGEST = 60
 
@@ -13,7 +14,7 @@ class VariantsMenu(QMenu):
     """Keeps what is decided now under a name, goes back to it, deletes it; each is one undo step."""
 
     def __init__(self, document: Document, parent: QWidget) -> None:
-        super().__init__("Variants", parent)
+        super().__init__(tr("Variants"), parent)
         self._document = document
         self.question: QInputDialog | None = None
         self.aboutToShow.connect(self.fill)
@@ -23,8 +24,8 @@ class VariantsMenu(QMenu):
         self.clear()
         document = self._document
         there = document.photo is not None and document.landmarks is not None
-        keep = self.addAction("Keep as a variant…", self.ask)
-        keep.setToolTip("Keep all that is decided now under a name")
+        keep = self.addAction(tr("Keep as a variant…"), self.ask)
+        keep.setToolTip(tr("Keep all that is decided now under a name"))
         keep.setEnabled(there and not document.in_gesture)
         names = [name for name, _ in document.state.variants]
         if not names:
@@ -35,7 +36,7 @@ class VariantsMenu(QMenu):
             action.setCheckable(True)
             action.setChecked(document.is_variant(name))
         self.addSeparator()
-        delete = self.addMenu("Delete")
+        delete = self.addMenu(tr("Delete"))
         for name in names:
             delete.addAction(_plain(name), partial(document.delete_variant, name))
 
@@ -46,9 +47,9 @@ class VariantsMenu(QMenu):
         while f"Variant {number}" in taken:
             number += 1
         question = QInputDialog(self.parentWidget())
-        question.setWindowTitle("Keep as a variant")
-        question.setLabelText("Name (one of the same name is replaced)")
-        question.setTextValue(f"Variant {number}")
+        question.setWindowTitle(tr("Keep as a variant"))
+        question.setLabelText(tr("Name (one of the same name is replaced)"))
+        question.setTextValue(tr("Variant {number}", number=number))
 
         def done(accepted: int) -> None:
             self.question = None

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.appearance.icons import app_icon
 from facestudio.app.appearance.theme import Appearance
+from facestudio.app.words import tr
 from facestudio.app.worker.tasks import Tasks
 from facestudio.errors import ModelError
 from facestudio.paths import resources
@@ -82,7 +83,7 @@ class PhotoTile(QPushButton):
         self.setObjectName("tile")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setToolTip(str(path))
-        self.setAccessibleName(f"Open {path.name}")
+        self.setAccessibleName(tr("Open {name}", name=path.name))
         self.path = path
         self.picture = QLabel()
         self.picture.setFixedSize(TILE, TILE)
@@ -142,8 +143,8 @@ class WelcomePage(QScrollArea):
         column.addSpacing(26)
         column.addWidget(self._drop_area())
         column.addSpacing(28)
-        self._samples = self._section("Samples", column)
-        self._recent = self._section("Recent", column)
+        self._samples = self._section(tr("Samples"), column)
+        self._recent = self._section(tr("Recent"), column)
         column.addStretch(3)
 
     def _title(self) -> QHBoxLayout:
@@ -153,7 +154,10 @@ class WelcomePage(QScrollArea):
         sign.setPixmap(app_icon().pixmap(QSize(64, 64), self.devicePixelRatioF()))
         words = QVBoxLayout()
         words.setSpacing(2)
-        name, lead = QLabel("facestudio"), QLabel("One photo of a face becomes a complete, textured 3D head.")
+        name, lead = (
+            QLabel("facestudio"),
+            QLabel(tr("One photo of a face becomes a complete, textured 3D head.")),
+        )
         name.setObjectName("display")
         lead.setObjectName("lead")
         words.addWidget(name)
@@ -169,14 +173,14 @@ class WelcomePage(QScrollArea):
         row = QVBoxLayout(self.drop_area)
         row.setSpacing(12)
         row.setContentsMargins(20, 24, 20, 22)
-        self.open_button = QPushButton("Open a photo…")
+        self.open_button = QPushButton(tr("Open a photo…"))
         self.open_button.setObjectName("primary")
         self.open_button.setMinimumHeight(36)
         self.open_button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.open_button.clicked.connect(self.open_wanted)
-        hint = QLabel("or drop one here, or paste it with Ctrl+V")
+        hint = QLabel(tr("or drop one here, or paste it with Ctrl+V"))
         hint.setObjectName("muted")
-        tip = QLabel("Best: a sharp photo from the front, face evenly lit, at least 400 pixels wide.")
+        tip = QLabel(tr("Best: a sharp photo from the front, face evenly lit, at least 400 pixels wide."))
         tip.setObjectName("muted")
         row.addStretch()
         row.addWidget(self.open_button, 0, Qt.AlignmentFlag.AlignCenter)

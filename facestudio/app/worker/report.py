@@ -5,13 +5,14 @@ import traceback
 from dataclasses import dataclass
 
 from facestudio import __version__
+from facestudio.app.words import mark
 from facestudio.errors import FacestudioError, ModelError, NoFaceError, UnreadableInputError, WriteError
 
 _TITLES: tuple[tuple[type[FacestudioError], str], ...] = (
-    (NoFaceError, "No face was found"),
-    (UnreadableInputError, "This cannot be opened"),
-    (ModelError, "Something is missing"),
-    (WriteError, "This cannot be saved"),
+    (NoFaceError, mark("No face was found")),
+    (UnreadableInputError, mark("This cannot be opened")),
+    (ModelError, mark("Something is missing")),
+    (WriteError, mark("This cannot be saved")),
 )
 
 
@@ -22,7 +23,7 @@ class ErrorReport:
     Attributes
     ----------
     title
-        A few words.
+        A few words, not yet translated: reports are also made in the pipeline's process.
     message
         What happened, for people.
     hint
@@ -45,7 +46,7 @@ class ErrorReport:
         expected = isinstance(error, FacestudioError)
         title = next((text for kind, text in _TITLES if isinstance(error, kind)), "")
         if not title:
-            title = "This did not work" if expected else "An internal error"
+            title = mark("This did not work") if expected else mark("An internal error")
         message = str(error) or type(error).__name__
         detail = "\n".join(
             [

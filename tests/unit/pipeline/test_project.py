@@ -12,6 +12,7 @@ import pytest
 
 from facestudio.errors import UnreadableInputError, WriteError
 from facestudio.pipeline.project import VERSION, Project, encode_photo, load_project, save_project
+from facestudio.template.pins import Pin
 from facestudio.texture.strokes import Stroke
 from facestudio.values import Landmarks, Photo
 
@@ -26,11 +27,12 @@ def project() -> Project:
         face=2,
         landmarks=located.with_moved(30, (12.25, 1 / 3)),
         located=located,
-        excluded=frozenset({"studio-0001", "studio-0007"}),
+        excluded_heads=frozenset({"studio-0001", "studio-0007"}),
         head_weights=(("studio-0002", 0.25),),
         focal_px=901.7,
         expression=tuple(np.linspace(0, 1, 52).tolist()),
         adjustments=(("earSize", -0.5), ("noseTip", 0.25)),
+        pins=(Pin(881, 12.5, -3.25), Pin(7, 1 / 3, 20.0)),
         unused=(Stroke(((1.5, 2.0), (3.0, 4.25)), 6.5), Stroke(((8.0, 9.0),), 2.0, erase=True)),
     )
 
@@ -60,12 +62,13 @@ def test_all_of_it_comes_back_exactly(project: Project, file: Path) -> None:
         assert getattr(again.photo, name) == getattr(project.photo, name)
     for name in (
         "face",
-        "excluded",
+        "excluded_heads",
         "head_weights",
         "focal_px",
         "expression",
         "database",
         "adjustments",
+        "pins",
         "unused",
     ):
         assert getattr(again, name) == getattr(project, name)
@@ -81,6 +84,7 @@ def test_all_of_it_comes_back_exactly(project: Project, file: Path) -> None:
 
 def test_points_nobody_moved_are_left_to_the_pipeline(project: Project) -> None:
     assert project.request().landmarks is project.landmarks
+    assert project.request().pins == project.pins
     untouched = replace(project, landmarks=project.located)
     assert untouched.request(texture_size=512).landmarks is None
     assert untouched.request(texture_size=512).texture_size == 512
@@ -191,6 +195,10 @@ def test_a_photo_of_too_many_pixels(file: Path) -> None:
         {"database": 7},
         {"photo": None},
         {"excluded_heads": [{}]},
+        {"pins": [[-1, 2, 3]]},
+        {"pins": [[1.5, 2, 3]]},
+        {"pins": [[4, 2, 3], [4, 5, 6]]},
+        {"pins": [[4, 2, "x"]]},
         {"landmarks": {"scheme": "ibug68"}},
         {"landmarks": 5},
         {"adjustments": {"age": 1.5}},

@@ -9,10 +9,12 @@ import facestudio.pipeline.runner as runner_module
 from facestudio.database.model import load_database
 from facestudio.errors import CancelledError, ModelError, NoFaceError, UsageError
 from facestudio.geometry.camera import project
+from facestudio.geometry.folds import folded_quads
 from facestudio.pipeline.request import CancelToken, Request, Stage
 from facestudio.pipeline.runner import Runner
 from facestudio.synthesis.studio import studio_photo
 from facestudio.template.model import load_template
+from facestudio.template.pins import Pin
 from facestudio.texture.strokes import Stroke
 from facestudio.values import Camera, Landmarks, Photo
 
@@ -124,6 +126,34 @@ def test_a_moved_landmark_is_met_exactly(runner, outcome, shot, point):
     head = runner.run(Request(shot.photo, landmarks=moved, texture_size=0)).head
     pixels, _ = project(head.camera, head.landmarks_3d_posed)
     np.testing.assert_allclose(pixels[point], target, atol=0.05)
+
+
+def test_pins_are_met_and_the_face_stays(runner, outcome, shot):
+    """Top of the head and an ear pinned, a landmark moved too: all are met, the neutral head changes, nothing folds."""
+    head, template = outcome.head, load_template()
+    at, _ = project(head.camera, head.posed_vertices())
+    scale = head.camera.fx / head.camera.translation_mm[2]
+    top, ear = int(np.argmin(at[:, 1])), int(np.argmax(template.vertices[:, 0]))
+    pins = (Pin(top, at[top, 0], at[top, 1] - 12 * scale), Pin(ear, at[ear, 0] + 6 * scale, at[ear, 1]))
+    moved = head.landmarks.with_moved(8, head.landmarks.points[8] + [0.0, 4.0])
+    request = Request(shot.photo, landmarks=moved, texture_size=0)
+    without = runner.run(request).head
+    pinned = runner.run(replace(request, pins=pins)).head
+    pixels, _ = project(pinned.camera, pinned.posed_vertices())
+    for pin in pins:
+        np.testing.assert_allclose(pixels[pin.vertex], (pin.x, pin.y), atol=0.01)
+    landmarks, _ = project(pinned.camera, pinned.landmarks_3d_posed)
+    np.testing.assert_allclose(landmarks[8], moved.points[8], atol=0.05)
+    before, _ = project(without.camera, without.landmarks_3d_posed)
+    assert np.linalg.norm(landmarks - before, axis=1).max() < 1.5 * scale
+    neutral = np.linalg.norm(pinned.vertices - without.vertices, axis=1)
+    assert neutral[top] > 8
+    assert neutral[ear] > 3
+    skin = template.quads[template.quad_material == template.materials.index("skin")]
+    assert not (folded_quads(pinned.vertices, skin) & ~folded_quads(without.vertices, skin)).any()
+    assert pinned.uncertainty_mm[top] < without.uncertainty_mm[top]
+    with pytest.raises(UsageError, match="vertex"):
+        runner.run(replace(request, pins=(Pin(10**6, 0.0, 0.0),)))
 
 
 def test_the_same_request_gives_the_same_head(outcome, shot):

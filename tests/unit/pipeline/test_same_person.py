@@ -14,6 +14,7 @@ from facestudio.pipeline.request import FurtherPhoto, Request
 from facestudio.pipeline.runner import Runner
 from facestudio.synthesis.studio import studio_photo
 from facestudio.template.model import load_template
+from facestudio.template.pins import Pin
 from facestudio.values import Photo
 
 
@@ -108,6 +109,17 @@ def test_a_point_moved_in_one_photo_is_met_there(runner, request_of, joint):
     assert np.abs(head.vertices - joint.vertices).max() < 15
     place = project(head.camera, head.landmarks_3d_posed)[0][30]
     assert np.linalg.norm(place - moved.points[30]) < 0.3
+
+
+def test_a_pin_of_one_photo_is_met_there(runner, request_of, joint):
+    fit, template = joint.photos[1], load_template()
+    ear = int(np.argmax(template.vertices[:, 0]))
+    posed = joint.vertices + np.tensordot(fit.expression, joint.expression_deltas.astype(np.float64), axes=1)
+    at = project(fit.camera, posed)[0][ear] + (6.0, -5.0)
+    more = (replace(request_of.more[0], pins=(Pin(ear, *at),)), request_of.more[1])
+    head = runner.run(replace(request_of, more=more, shown=1)).head
+    np.testing.assert_allclose(project(head.camera, head.posed_vertices())[0][ear], at, atol=0.01)
+    assert np.linalg.norm(head.vertices - joint.vertices, axis=1)[ear] > 2
 
 
 def test_senseless_requests_are_refused(runner, request_of):
