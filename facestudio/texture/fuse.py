@@ -181,7 +181,8 @@ def _fused(
     donor = choose_donor(database, heads, tone, options.scalp == "stubble", _BEARD * grown)
     dull = None if options.relight == "keep" else shine(look, evened, segments, face)
     factor, loss = dull or (np.ones_like(gain), None)
-    layers = make_layers(look, segments, gain * factor, donor, options.scalp, grown, loss, check)
+    even = options.relight != "keep"
+    layers = make_layers(look, segments, gain * factor, donor, options.scalp, grown, loss, even, check)
     return layers, donor, segments.strands
 
 
