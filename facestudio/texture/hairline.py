@@ -1,8 +1,8 @@
 """Where hair grows on this head: as the photo shows it, and as a barber would draw it where the photo shows little.
 
 Forehead and crown are seen squarely and followed texel by texel. Temples and sideburns are seen at a slant, and hair
-that stands off the head hides them: there the hairline is a curve, the same on both sides, that agrees best with what is
-seen of either. Its place is a depth for every height (head space, mm); it is found by dynamic programming.
+that stands off the head hides them: there the hairline is a curve, the same on both sides, that agrees best with what
+is seen of either. Its place is a depth for every height (head space, mm); it is found by dynamic programming.
 """
 
 from functools import lru_cache

@@ -25,7 +25,7 @@ _HAIR_SOFT = 0.016  # the same among hair: a hairline is no line
 _LEVEL = 0.008  # structure finer than this is not what a correction is about
 _POOR, _GOOD = 0.2, 0.55  # cosines of the viewing angle: badly and well seen
 _STUBBLE = 0.55
-_UNLIT = 45.0  # per cent
+_UNLIT = 60.0  # per cent
 _LIFT_REACH, _LIFT_MOST = 0.045, 60.0  # edge lengths of the atlas; 0..255
 _SIDE_LOW, _SIDE_HIGH = 0.35, 0.66  # cosines of the viewing angle: a cheek's side, and its front
 _SIDE_WIDE, _SIDE_LOCAL = 0.05, 0.012  # edge lengths of the atlas: of the front's level, and the side's
@@ -144,19 +144,20 @@ def _side_lift(
     side = known * (1 - _step(_SIDE_LOW, _SIDE_HIGH, facing))
     if not side.any():
         return np.zeros_like(photo)
-    plain = known * np.maximum(likeness, 1e-3)
+    plain = _single(known * np.maximum(likeness, 1e-3))
     front = _single(plain * _step(_SIDE_LOW, _SIDE_HIGH, facing))
-    change = photo - donor
     # Levels are smooth: a fourth of the size shows them as well.
     small = (size // 4, size // 4)
-    wide = _level(
-        _single(cv2.resize(change * front[..., None], small, interpolation=cv2.INTER_AREA))
-        / np.maximum(_single(cv2.resize(front, small, interpolation=cv2.INTER_AREA)), 1e-6)[..., None],
-        _single(cv2.resize(front, small, interpolation=cv2.INTER_AREA)),
-        _SIDE_WIDE * small[0],
+    sums = cv2.resize(
+        np.dstack([(photo - donor) * plain[..., None], plain]), small, interpolation=cv2.INTER_AREA
     )
-    wide = _single(cv2.resize(wide, (size, size), interpolation=cv2.INTER_LINEAR))
-    away = np.clip(wide - _level(change, _single(plain), _SIDE_LOCAL * size), -_SIDE_MOST, _SIDE_MOST)
+    change = _single(sums[..., :3] / np.maximum(sums[..., 3:], 1e-6))
+    square = _single(cv2.resize(front, small, interpolation=cv2.INTER_AREA))
+    wide = _level(change, square, _SIDE_WIDE * small[0])
+    away = np.clip(
+        wide - _level(change, _single(sums[..., 3]), _SIDE_LOCAL * small[0]), -_SIDE_MOST, _SIDE_MOST
+    )
+    away = _single(cv2.resize(away, (size, size), interpolation=cv2.INTER_LINEAR))
     share = cv2.GaussianBlur(_single(side * likeness), (0, 0), _SIDE_LOCAL * size)
     # Most of it is light: less of the hue is taken over.
     grey = away.mean(axis=2, keepdims=True)
