@@ -133,7 +133,7 @@ def make_texture(
     places = _places(sitting, look, min(size, PLACE_SIZE))
     patch = cut_photo(photo, places, np.maximum(layers.seen, layers.mirrored[:, ::-1]), sitting.mesh, size)
     exemplar = None
-    if hair is not None and hair.any() and options.scalp == "photo":
+    if hair is not None and layers.hair.any():
         depth = float(to_camera_space(camera, np.zeros(3))[2])
         exemplar = find_exemplar(photo, look, hair, camera.fx / max(depth, 1.0)) or plain_exemplar()
     fine = donor.fine(size, work) if size > work else None
@@ -192,7 +192,9 @@ def _segments(sitting: Sitting, look: PhotoLook, colours: Float32Array) -> Segme
     """Sort the texels by the segmenter, and by colours alone where there is none, or it cannot tell."""
     pixels, grown = sitting.photo.pixels, scalp(look.layout.size)
     try:
-        found = segment_by_parts(look, colours, grown, pixels, photo_parts(pixels, sitting.camera))
+        found = segment_by_parts(
+            look, colours, grown, pixels, photo_parts(pixels, sitting.camera), sitting.camera
+        )
     except ModelError:
         found = None
     return found or segment(look, colours, grown, around_the_head(look, pixels), pixels)

@@ -25,6 +25,10 @@ _HEIGHTS = np.array([-4.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0,
 _DEPTHS = np.array([34.0, 36.0, 38.0, 42.0, 47.0, 50.0, 51.0, 51.0, 53.0, 58.0, 66.0])
 _LOWEST, _HIGHEST, _ROW_MM = 24.0, 108.0, 4.0  # heights between which the photo is asked
 _BACK, _FRONT, _STEP_MM = 14.0, 83.0, 3.0
+_HANGS_MM, _MOST_MM = (
+    (30.0, 80.0),
+    (5.0, 18.0),
+)  # heights, and how far before the usual a hairline may lie there
 _USUAL = 0.05  # what a step away from the usual hairline costs, in steps of sure evidence
 _STIFF = 0.22  # what a bend of one step costs
 _SIDE_FROM, _SIDE_TO = 36.0, 47.0  # from so far sideways (mm) the curve decides
@@ -78,6 +82,9 @@ def temple_curve(look: PhotoLook, segments: Segments) -> FloatArray:
     hair, skin = np.maximum(vote, 0), np.maximum(-vote, 0)
     cost = hair[:, ::-1].cumsum(axis=1)[:, ::-1] + skin.cumsum(axis=1) - skin
     usual = np.interp(heights, _HEIGHTS, _DEPTHS)
+    # Hair that hangs over the cheeks does not grow there.
+    most = usual + np.interp(heights, _HANGS_MM, _MOST_MM)
+    cost[steps[None] > most[:, None]] += len(steps)
     cost += _USUAL * np.abs(steps[None] - usual[:, None]) / _STEP_MM
     slope = np.round(np.diff(usual) / _STEP_MM).astype(np.int64)
     best, came = cost[0], np.zeros((len(heights), len(steps)), dtype=np.int64)

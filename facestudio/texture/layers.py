@@ -223,17 +223,15 @@ def _hair_layer(
     # What is seen at a slant before the hairline of the temples is hair that hangs or stands there, or its shade.
     slanted = layout.grid(temples(size) * (1 - _step(_SIDE_LOW, _SIDE_HIGH, look.projection.facing)))
     shown = shown * (1 - slanted * (1 - _step(0.1, 0.6, own)))
-    if mode == "photo" and not sample.any():
-        return nothing, shown, np.zeros_like(photo)
-    if mode == "bald" or sample.sum() < _LEAST_HAIR * len(layout):
+    known = segments.hair_tone is not None
+    if mode == "bald" or not (known or sample.sum() >= _LEAST_HAIR * len(layout)):
         return nothing, shown if mode == "photo" else nothing, np.zeros_like(photo)
     # Hair shines; its own colour is that of its darker part.
     weight = layout.grid(sample.astype(np.float32))
     grey = photo @ np.full(3, 1 / 3, dtype=np.float32)
-    weight[grey > np.percentile(grey[weight > 0], _UNLIT)] = 0
-    median = np.median(photo[weight > 0], axis=0).astype(np.float32)
-    if segments.hair_tone is not None:
-        median = segments.hair_tone
+    if sample.any():
+        weight[grey > np.percentile(grey[weight > 0], _UNLIT)] = 0
+    median = segments.hair_tone if known else np.median(photo[weight > 0], axis=0).astype(np.float32)
     # Far from what is seen the colour goes over into the hair's median.
     near = np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)[..., None]
     colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
@@ -286,7 +284,7 @@ def make_layers(
     # The borrowed skin, and the photo brought towards plain skin at its borders.
     skin_map = donor.skin(size)
     hair_map = scalp_grid(size) * layout.grid(layout.main.astype(np.float32))
-    bald = scalp_mode == "bald" or (scalp_mode == "photo" and not segments.strands.any())
+    bald = scalp_mode == "bald" or (scalp_mode == "photo" and not segments.has_hair)
     if bald or scalp_mode == "stubble":
         bare = _bare(skin_map, layout, hair_map)
         skin_map = _single(skin_map + (bare - skin_map) * hair_map[..., None])
@@ -337,7 +335,8 @@ def make_layers(
         lift=spread(lift, inside),
         offset=spread(offset, inside),
         fine=relief.astype(np.float32),
-        hair=spread(_single(hair * (1 - seen))[..., None], inside)[..., 0]
+        # Shaved hair has hardly any strands.
+        hair=spread(_single(hair * (1 - seen) * segments.hair_cover**2)[..., None], inside)[..., 0]
         if scalp_mode == "photo"
         else 0 * hair,
         confidence=np.clip(confidence + 0.1, 0, 1).astype(np.float32) * inside,

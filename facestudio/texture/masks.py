@@ -70,6 +70,11 @@ class Segments:
     hair_tone: Float32Array | None = None
     hair_cover: float = 1.0
 
+    @property
+    def has_hair(self) -> bool:
+        """Whether the head has hair: some is seen on it, or its colour is known."""
+        return self.hair_tone is not None or bool(self.strands.any())
+
 
 def from_below(layout: TexelLayout, values: Float32Array) -> Float32Array:
     """Return the largest value met on the way up the atlas to each texel, (N,): behind a fringe there is no skin."""

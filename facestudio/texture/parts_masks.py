@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from facestudio.geometry.camera import to_camera_space
 from facestudio.texture.colours import lab, roughness, skin_model, smoothed
 from facestudio.texture.look import PhotoLook
 from facestudio.texture.masks import (
@@ -15,7 +16,7 @@ from facestudio.texture.masks import (
 )
 from facestudio.texture.occluders import frames, one_sided
 from facestudio.texture.segmenter import SQUARE_MM, SQUARE_SIZE, Part, PhotoParts, cut_square
-from facestudio.values import ByteArray, Float32Array
+from facestudio.values import ByteArray, Camera, Float32Array
 
 _SURE = 0.55  # share of the core that must be said to be skin for the rest to be believed
 _RIM = 0.012  # sizes of the head: nearer to the outline the photo mixes head and background
@@ -29,6 +30,7 @@ _PURE = 0.85
 _DARK, _LIGHT = 15.0, 70.0  # per cent of the hair's brightness: between gaps and shine
 _COVERED, _THINNEST = 24.0, 0.5
 _COVER = 0.5
+_THICK_MM = 5.0  # of hair that is neither shaved nor long
 _BROWS_TONE = 25.0  # per cent: the darkest of the brows have the hair's colour
 
 
@@ -68,6 +70,7 @@ def segment_by_parts(
     scalp: Float32Array,
     pixels: ByteArray,
     parts: PhotoParts,
+    camera: Camera,
 ) -> Segments | None:
     """Sort the visible texels.
 
@@ -86,6 +89,8 @@ def segment_by_parts(
         (H, W, 3) uint8: the photo.
     parts
         What it shows.
+    camera
+        The photo's.
     """
     layout, inside_oval, rest = look.layout, look.inside_oval, look.rest
     facing, visible, rim = look.projection.facing, look.projection.visible, look.projection.rim
@@ -125,8 +130,9 @@ def segment_by_parts(
         return None
     tone = _tone(of_hair) if area >= _HAIR_AREA_MM2 else _brow_tone(look, core)
     glanced = visible & (rim > 0.5 * _RIM) & (facing > _GLANCED) & layout.main & ~outer & ~hidden
-    told = hairy + bare
-    hairiness = np.where(told > 0.4, hairy / np.maximum(told, 1e-3), np.float32(0.5)).astype(np.float32)
+    over = parts.at(_raised(look, camera))
+    told = over[:, Part.HAIR] + over[:, Part.SKIN] + over[:, Part.BEARD]
+    hairiness = np.where(told > 0.4, over[:, Part.HAIR] / np.maximum(told, 1e-3), np.float32(0.5))
     rough = np.clip(roughness(layout, colours, core) - 1.6, 0, 1)
     hairiness = np.clip(hairiness + 0.15 * rough * (unlike > 2.0), 0, 1).astype(np.float32)
     hairiness = smoothed(layout, hairiness, 0.004, glanced)
@@ -136,6 +142,17 @@ def segment_by_parts(
     apart = float(np.linalg.norm(lab(tone[None])[0] - skin.middle))
     thick = float(np.clip(apart / _COVERED, _THINNEST, 1.0))
     return Segments(is_skin, is_hair, core, strands, likeness, hairiness, tone, thick)
+
+
+def _raised(look: PhotoLook, camera: Camera) -> Float32Array:
+    """Return where the photo shows the hair's surface over each texel if hair grows there, (N, 2) pixels.
+
+    Hair is some millimetres thick: at the outline of the head it shows beyond the skull's.
+    """
+    depth = float(to_camera_space(camera, np.zeros(3))[2])
+    outward = look.normals @ camera.rotation.T.astype(np.float32)
+    step = np.float32(_THICK_MM / max(depth, 1.0)) * np.array([camera.fx, camera.fy], dtype=np.float32)
+    return np.asarray(look.projection.pixels + step * outward[:, :2], dtype=np.float32)
 
 
 def _grown(look: PhotoLook, chosen: np.ndarray) -> np.ndarray:
