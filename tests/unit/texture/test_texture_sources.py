@@ -307,3 +307,23 @@ def test_hard_shine_is_taken_off_unless_the_light_is_kept(heads):
     assert spot.sum() > 50
     assert dulled[spot].mean() < 0.6 * kept[spot].mean()
     assert np.abs(dulled[~spot]).mean() < 1.5
+
+
+def test_a_hat_is_no_hair(heads):
+    """What stands on the head in the photo leaves no trace on the scalp, and the forehead below it is kept."""
+    red = (190, 25, 30)
+
+    def hat(pixels, mesh):
+        brows, chin = mesh[[70, 300]].mean(axis=0), mesh[152]
+        height = np.linalg.norm(chin - brows)
+        middle = brows - np.array([0, 0.75 * height])
+        shade = np.linspace(0.75, 1.1, pixels.shape[1])[None, :, None]
+        mask = np.zeros(pixels.shape[:2], np.uint8)
+        axes = (int(0.95 * height), int(0.62 * height))
+        cv2.ellipse(mask, middle.astype(int).tolist(), axes, 0, 0, 360, 1, -1)
+        return np.where(mask[..., None] > 0, np.clip(np.array(red) * shade, 0, 255), pixels).astype(np.uint8)
+
+    texture = _made(_sitting(paint=hat), heads)
+    pixels = texture.pixels[chart_mask(SIZE)].astype(float)
+    assert (pixels[:, 0] > 2.2 * np.maximum(pixels[:, 1], 20)).mean() < 0.002
+    assert texture.coverage.seen > 0.1

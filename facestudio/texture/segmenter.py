@@ -1,0 +1,171 @@
+"""What each pixel of the photo shows around the head.
+
+Two networks trained on real people look at an upright square around the fitted head: MediaPipe's segmentation of
+persons at the whole square, its landmarker at the square's middle. A small network trained on synthetic photos reads
+their layers and says what is skin, hair, beard, a cover or background; so it sees real photos with eyes that have seen
+real people.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+
+import cv2
+import numpy as np
+
+from facestudio.errors import ModelError
+from facestudio.geometry.camera import project, to_camera_space
+from facestudio.landmarks.sessions import OnnxModel, open_shipped
+from facestudio.values import ByteArray, Camera, Float32Array, FloatArray
+
+SEGMENTER = "photo-segmenter"
+SQUARE_SIZE = 256
+SQUARE_MM = 1.75
+"""Width of a pixel of the square at the head; the landmarker's has half of it."""
+
+PERSON_LAYERS = {"person_128": 16, "person_64": 16, "person_32": 24, "person_16": 32}
+FACE_LAYERS = {"features_64": 32, "features_32": 64, "features_16": 128, "features_8": 128}
+"""Layers and their channels; the numbers in the names are their places a side."""
+
+_MIDDLE = np.array([0.0, 0.0, 50.0])  # head space, mm: where the middle of the square lies
+_UP_MM = 60.0
+
+
+class Part(IntEnum):
+    """What a pixel shows. Skin has brows, lips, eyes and mouth; a cover is clothes, a hat, glasses, a hand, a mask."""
+
+    BACKGROUND = 0
+    SKIN = 1
+    HAIR = 2
+    BEARD = 3
+    COVER = 4
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoParts:
+    """What the photo shows around the head.
+
+    Attributes
+    ----------
+    shares
+        (S, S, 5) float32 0..1: probability of each `Part`, on the upright square.
+    to_photo
+        (2, 3): place in the square (x right, y down, pixels) to place in the photo.
+    """
+
+    shares: Float32Array
+    to_photo: FloatArray
+
+    def at(self, pixels: Float32Array) -> Float32Array:
+        """Return the shares at places in the photo (N, 2), (N, 5) float32; outside the square all background."""
+        inverse = cv2.invertAffineTransform(self.to_photo)
+        at = (pixels @ inverse[:, :2].T + inverse[:, 2]).astype(np.float32)
+        side = max(1, int(np.ceil(np.sqrt(len(at)))))  # remap takes pictures of limited width
+        padded = np.full((side * side, 2), -10.0, dtype=np.float32)
+        padded[: len(at)] = at
+        maps = padded.reshape(side, side, 2)
+        found = np.empty((side * side, len(Part)), dtype=np.float32)
+        for part in Part:
+            outside = 1.0 if part == Part.BACKGROUND else 0.0
+            plane = np.ascontiguousarray(self.shares[..., part])
+            found[:, part] = cv2.remap(
+                plane, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderValue=outside
+            ).reshape(-1)
+        return found[: len(at)]
+
+
+def square_around(camera: Camera) -> FloatArray:
+    """Return where the upright square around a head lies in the photo, (2, 3): place in the square to the photo."""
+    depth = float(to_camera_space(camera, _MIDDLE)[2])
+    step = SQUARE_MM * camera.fx / max(depth, 1.0)
+    (middle, above), _ = project(camera, np.stack([_MIDDLE, _MIDDLE + np.array([0.0, _UP_MM, 0.0])]))
+    up = above - middle
+    length = float(np.linalg.norm(up))
+    # Seen from straight above or below a head has no upright direction in the photo.
+    down = -up / length if length > 1e-3 * step else np.array([0.0, 1.0])
+    right = np.array([down[1], -down[0]])
+    axes = np.stack([right, down], axis=1) * step
+    return np.column_stack([axes, middle - axes @ np.full(2, (SQUARE_SIZE - 1) / 2)])
+
+
+def inner_square(to_photo: FloatArray) -> FloatArray:
+    """Return where the square's middle half, of as many pixels, lies in the photo, (2, 3)."""
+    axes = to_photo[:, :2] / 2
+    middle = to_photo[:, :2] @ np.full(2, (SQUARE_SIZE - 1) / 2) + to_photo[:, 2]
+    return np.column_stack([axes, middle - axes @ np.full(2, (SQUARE_SIZE - 1) / 2)])
+
+
+def cut_square(pixels: ByteArray, to_photo: FloatArray) -> ByteArray:
+    """Return the upright square of a photo (H, W, 3), (SQUARE_SIZE, SQUARE_SIZE, 3) uint8; without aliasing."""
+    step = float(np.sqrt(abs(np.linalg.det(to_photo[:, :2]))))
+    matrix = to_photo.copy()
+    if step > 1.5:
+        height, width = pixels.shape[:2]
+        whole = (max(8, round(width / step)), max(8, round(height / step)))
+        scale = np.array(whole) / [width, height]
+        pixels = np.asarray(cv2.resize(pixels, whole, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        matrix[:, 2] += 0.5
+        matrix *= scale[:, None]
+        matrix[:, 2] -= 0.5
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    found = cv2.warpAffine(
+        pixels, matrix, (SQUARE_SIZE, SQUARE_SIZE), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(found, dtype=np.uint8)
+
+
+def seen_layers(square: ByteArray, inner: ByteArray) -> dict[str, Float32Array]:
+    """Return what the two networks see in a square and its middle, (S, S, 3) uint8 each: each layer (1, C, P, P).
+
+    Raises
+    ------
+    ModelError
+        If a model is missing or damaged.
+    """
+    whole, middle = (picture[None].astype(np.float32) / np.float32(255) for picture in (square, inner))
+    layers = open_shipped("person").run({"image": whole}, tuple(PERSON_LAYERS))
+    layers.update(open_shipped("face_landmarks").run({"image": middle}, tuple(FACE_LAYERS)))
+    layers["image"] = np.ascontiguousarray(whole.transpose(0, 3, 1, 2))
+    return layers
+
+
+@cache
+def load_segmenter() -> OnnxModel:
+    """Open the shipped segmenter, the first time.
+
+    Raises
+    ------
+    ModelError
+        If it is missing, damaged or no segmenter.
+    """
+    model = open_shipped(SEGMENTER)
+    wanted = {"image", *PERSON_LAYERS, *FACE_LAYERS}
+    if set(model.input_shapes) != wanted or "shares" not in model.output_names:
+        raise ModelError(
+            f"{model.name} is no segmenter: it must take the layers of the networks and give shares"
+        )
+    return model
+
+
+def photo_parts(pixels: ByteArray, camera: Camera) -> PhotoParts:
+    """Tell what a photo (H, W, 3) uint8 RGB shows around a head.
+
+    Raises
+    ------
+    ModelError
+        If a model is missing or damaged.
+    """
+    return parts_of_square(pixels, square_around(camera))
+
+
+def parts_of_square(pixels: ByteArray, to_photo: FloatArray) -> PhotoParts:
+    """Tell what an upright square of a photo (H, W, 3) uint8 RGB shows; it lies at `to_photo` (2, 3).
+
+    Raises
+    ------
+    ModelError
+        If a model is missing or damaged.
+    """
+    square, inner = cut_square(pixels, to_photo), cut_square(pixels, inner_square(to_photo))
+    found = load_segmenter().run(seen_layers(square, inner))["shares"][0]
+    return PhotoParts(np.ascontiguousarray(found.transpose(1, 2, 0)), to_photo)
