@@ -37,6 +37,11 @@ def add_parser(commands: Any) -> None:
     one.add_argument(
         "--output", type=Path, default=Path("resources"), metavar="DIR", help="default: resources"
     )
+    one.add_argument(
+        "--keep-template",
+        action="store_true",
+        help="make the albedo model alone, on the shipped template: nothing else need be made anew",
+    )
     one.set_defaults(run=run_studio_data)
 
     one = own.add_parser(
@@ -112,7 +117,10 @@ def run_studio_data(args: argparse.Namespace, console: Console) -> int:
         raise UnreadableInputError(f"There is no folder {args.skins}")
     from facestudio.training.studio_data import build_studio_data
 
-    report = asdict(build_studio_data(args.wheel, args.skins, args.output, console.note))
+    built = build_studio_data(
+        args.wheel, args.skins, args.output, console.note, keep_template=args.keep_template
+    )
+    report = {name: value for name, value in asdict(built).items() if value == value}  # without NaN
     for name, value in report.items():
         console.result(f"{name.replace('_', ' ')}: {value if isinstance(value, int) else f'{value:.3f}'}")
     console.document(report)

@@ -102,7 +102,7 @@ def eyeball_colours(
     limbus
         Angle of the iris' rim.
     values
-        The skin's axes: iris_dark, iris_hue, sclera_red, sclera_yellow.
+        The skin's axes: tone, iris_dark, iris_hue, sclera_red, sclera_yellow.
     seed
         Of fibres and veins.
 
@@ -113,7 +113,10 @@ def eyeball_colours(
     """
     r = angle / limbus
     red, yellow = values["sclera_red"], values["sclera_yellow"]
+    # Whites of dark eyes hold some pigment.
+    brown = float(np.clip((values["tone"] - 4) / 6, 0, 1))
     white = np.array([214.0, 208.0, 203.0]) * (1 - yellow * np.array([0.06, 0.10, 0.24]))
+    white = white * (1 - brown * np.array([0.10, 0.14, 0.18]))
     flesh = np.array([190.0, 118.0, 108.0])
     share = (0.12 * red + 0.55 * _step(2.2, 4.6, r))[..., None]
     colour = white * (1 - share) + flesh * share

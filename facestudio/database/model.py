@@ -123,7 +123,7 @@ class HeadDatabase:
             self,
             ids=tuple(self.ids[i] for i in keep),
             mean=self.shape(middle),
-            basis=basis.reshape(k, -1, 3).astype(np.float32),
+            basis=basis.reshape(k, *self.mean.shape).astype(np.float32),
             coefficients=u[:, :k] * spread,
             labels=tuple(self.labels[i] for i in keep),
             splits=tuple(self.splits[i] for i in keep),

@@ -120,4 +120,11 @@ def skin_like(colour: FloatArray, rng: np.random.Generator) -> FloatArray:
     usual = tone_colour(tone)
     undertone = float(np.clip((warm - np.log(usual[1] / usual[2])) / 0.067, -2, 2))
     seed = float(rng.integers(2**20))
-    return skin_coefficients({"tone": tone, "undertone": undertone, "seed": seed})
+    # What a scan does not tell goes with the tone: dark skin has dark eyes and hair.
+    eyes, hair = (
+        np.interp(tone, [1, 4, 7, 10], [0.55, 0.68, 0.85, 0.95]),
+        np.interp(tone, [2, 6], [0.6, 0.95]),
+    )
+    return skin_coefficients(
+        {"tone": tone, "undertone": undertone, "iris_dark": eyes, "hair_dark": hair, "seed": seed}
+    )

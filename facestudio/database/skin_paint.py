@@ -168,11 +168,11 @@ def _broad_colour(canvas: Canvas, modes: Float32Array, values: dict[str, float])
     dark = (values["tone"] - 1) / 9
     blood, pigment = _BLOOD * (1 - 0.6 * dark), _PIGMENT * (1 - 0.35 * dark)
     weight: dict[str, FloatArray | Float32Array] = dict.fromkeys((*REGIONS, *MOTTLES), np.zeros(3))
-    weight["cheeks"] = 0.55 * values["red_cheeks"] * blood
+    weight["cheeks"] = 0.48 * values["red_cheeks"] * blood
     weight["nose"] = 0.6 * values["red_nose"] * blood
     weight["ears"] = (0.1 + 0.4 * values["red_ears"]) * blood
     weight["chin"] = 0.22 * values["red_cheeks"] * blood
-    weight["under_eyes"] = values["under_eyes"] * (0.55 * _BRUISE + 0.25 * pigment * dark)
+    weight["under_eyes"] = values["under_eyes"] * (0.42 * _BRUISE + 0.25 * pigment * dark)
     weight["lids"] = values["lids"] * (0.3 * _BRUISE + 0.25 * pigment)
     weight["sun"] = 0.18 * values["sun"] * (pigment + 0.8 * blood)
     weight["forehead"] = -0.06 * values["sun"] * pigment
@@ -204,6 +204,16 @@ def _cover(colour: Float32Array, where: IntArray, share: Float32Array, paint: Fl
     colour[where] = under + (paint.astype(np.float32) - under) * share[:, None]
 
 
+def _soft(
+    canvas: Canvas, spots: tuple[IntArray, Float32Array, ByteArray], kept: Float32Array
+) -> Float32Array:
+    """Return how much of some spots there is in every texel, (S * S,); where neighbours cut them off they are soft."""
+    index, share, whose = spots
+    plane = np.zeros((canvas.size, canvas.size), dtype=np.float32)
+    plane.ravel()[index] = kept[whose] * share
+    return np.asarray(cv2.GaussianBlur(plane, (0, 0), 0.35 + canvas.size / 2500), dtype=np.float32).ravel()
+
+
 def _spotted(log: Float32Array, canvas: Canvas, values: dict[str, float]) -> None:
     """Add freckles, age spots and moles to a flat picture of logarithms (S * S, 3); it is changed here."""
     rng = np.random.default_rng([int(values["seed"]), 1])
@@ -212,19 +222,15 @@ def _spotted(log: Float32Array, canvas: Canvas, values: dict[str, float]) -> Non
     kept = np.zeros(256, dtype=np.float32)
     kept[1:] = np.clip((values["freckles"] - 0.85 * order) * 3, 0, 1) * (0.15 + 0.6 * rng.random(255))
     kept[1:] = np.maximum(kept[1:], np.where(order > 1 - 0.22 * values["age_spots"], 0.9, 0.0))
-    index, share, whose = canvas.freckles
-    amount = kept[whose] * share
-    some = amount > 0.01
-    log[index[some]] += amount[some, None] * (_PIGMENT * (1.0 - 0.45 * dark))
+    amount = _soft(canvas, canvas.freckles, kept)
+    some = np.flatnonzero(amount > 0.01)
+    log[some] += amount[some, None] * (_PIGMENT * (1.0 - 0.45 * dark))
     kept = np.zeros(256, dtype=np.float32)
     number = int(rng.poisson(18 * values["moles"] ** 1.3))
     kept[1 + rng.choice(255, min(number, 60), replace=False)] = rng.uniform(0.3, 1.0, min(number, 60))
-    index, share, whose = canvas.moles
-    amount = np.minimum(kept[whose] * share * 1.6, 1.0)
-    some = amount > 0.01
-    log[index[some]] += (
-        amount[some, None] * np.array([-0.75, -0.95, -1.05], dtype=np.float32) * (1 - 0.35 * dark)
-    )
+    amount = np.minimum(_soft(canvas, canvas.moles, kept) * 1.6, 1.0)
+    some = np.flatnonzero(amount > 0.01)
+    log[some] += amount[some, None] * np.array([-0.75, -0.95, -1.05], dtype=np.float32) * (1 - 0.35 * dark)
 
 
 def _brows(colour: Float32Array, canvas: Canvas, values: dict[str, float], hair: FloatArray) -> None:
@@ -238,11 +244,12 @@ def _brows(colour: Float32Array, canvas: Canvas, values: dict[str, float], hair:
     )
     arch = 0.75 * values["brow_arch"] * np.exp(-((along - 0.66) ** 2) / 0.07)
     middle = 0.55 * values["brow_height"] + arch - 0.5 - 0.5 * values["brow_arch"] * along
-    middle = middle + 1.8 * (1 - _step(0.0, 0.5, along))  # lower at the nose looks angry
+    # Lower at the nose looks angry, higher looks sad.
+    middle = middle + 0.5 * (1 - _step(0.0, 0.5, along))
     off = np.abs(above - middle)
     body = 1 - _step(0.0, 1.0, ((off - 0.3 * half) / (0.9 * half + 0.6)).astype(np.float32))
-    ends = _step(-0.1, 0.2, along) * (1 - _step(0.86, 1.06, along))
-    inner = 0.65 + 0.35 * _step(0.0, 0.3, along)
+    ends = _step(-0.1, 0.2, along) * (1 - _step(0.82, 1.02, along))
+    inner = 0.55 + 0.45 * _step(0.0, 0.35, along)
     share = values["brow_density"] * body * ends * inner * (0.10 + 1.1 * strokes)
     _cover(colour, where, np.clip(share, 0, 0.86).astype(np.float32), hair)
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from facestudio.errors import FacestudioError, UnreadableInputError
 from facestudio.geometry.mesh import unique_edges
-from facestudio.render.occlusion import mouth_is_open, template_gloss, template_occlusion
+from facestudio.render.occlusion import BEHIND_LIPS, mouth_is_open, template_gloss, template_occlusion
 from facestudio.render.scene import RenderMesh, mesh_of_faces
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import MAX_LEVEL, topology
@@ -105,7 +105,9 @@ def occlusion_of(vertices: FloatArray) -> Float32Array:
     own = len(load_template().vertices)  # finer levels begin with the template's own vertices
     light = template_occlusion(open_mouth=len(vertices) >= own and mouth_is_open(vertices[:own]))
     open_sky = _of_template(vertices, light)
-    return np.ones(len(vertices), dtype=np.float32) if open_sky is None else np.clip(open_sky, 0.0, 1.0)
+    return (
+        np.ones(len(vertices), dtype=np.float32) if open_sky is None else np.clip(open_sky, BEHIND_LIPS, 1.0)
+    )
 
 
 def oil_of(vertices: FloatArray) -> Float32Array:

@@ -36,7 +36,7 @@ def vertex_uncertainty(database: HeadDatabase, local: FloatArray, fit: Fit) -> F
         (V,) float32 mm: the root of the expected squared distance from the true place (the trace of the vertex's
         covariance).
     """
-    basis = database.basis.reshape(len(database.basis), -1).astype(np.float32, copy=False)
+    basis = database.basis.reshape(len(database.basis), database.mean.size).astype(np.float32, copy=False)
     root = np.linalg.cholesky(fit.identity_covariance + 1e-9 * np.eye(len(fit.identity))).astype(np.float32)
     moved = root.T @ basis
     variance = np.einsum("kv,kv->v", moved, moved).reshape(-1, 3).sum(axis=1)

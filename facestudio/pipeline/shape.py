@@ -256,7 +256,7 @@ class ShapeProblem:
     @cached_property
     def _database_points(self) -> FloatArray:
         model = self._landmark_model
-        flat = self._database.coefficients @ model.identity.reshape(self._modes, -1)
+        flat = self._database.coefficients @ model.identity.reshape(self._modes, model.mean.size)
         return model.mean + flat.reshape(len(self._database), -1, 3)
 
     def solve(

@@ -295,9 +295,9 @@ def shade(
         diffuse += colour * np.clip(facing * scale + offset, 0.0, 1.0)
         glint = np.exp2(sharpness * ((mirrored @ lamp)[:, None] - 1.0))
         shine += colour * (strength * glint * np.clip(4.0 * facing, 0.0, 1.0))
-    left = (1 + lighting.occlusion * (DEEPEST + (1 - DEEPEST) * occlusion - 1))[:, None]
+    left = np.maximum(1 + lighting.occlusion * (DEEPEST + (1 - DEEPEST) * occlusion - 1), 0)[:, None]
     reaches = left + look.scatter * left * (1 - left) * np.array(HOLLOW, dtype=np.float32)
-    linear = albedo * diffuse * reaches + shine * (left + (0.5 - 0.5 * left) * wet)
+    linear = albedo * diffuse * reaches + shine * (left + (np.sqrt(left) - left) * wet)
     room = max(1.0 - lighting.shoulder, 1e-6)
     over = np.maximum(linear - lighting.shoulder, 0.0)
     soft = np.minimum(linear, lighting.shoulder) + over * room / (over + room)

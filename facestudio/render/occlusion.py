@@ -77,6 +77,8 @@ _LIDS = (
 _UPPER_LIP, _LOWER_LIP = 62, 66  # of ibug68: the middle of the inner line
 _APART_MM = 3.5
 _IN_THE_MOUTH = {"teeth": (0.1, 0.8), "tongue": (0.1, 0.6)}
+# Behind closed lips. Below 0 is below what is left of light in the deepest hollow: lips are never quite shut.
+BEHIND_LIPS = -0.3
 _LID_SHADE_MM = 4.5  # how far down the upper lid and its lashes shade the eye
 # Where skin shines: points of mesh478, spread (mm), how much glossier than the rest.
 _SHINY = (
@@ -116,7 +118,7 @@ def mouth_is_open(vertices: FloatArray) -> bool:
 def template_occlusion(*, open_mouth: bool = False) -> Float32Array:
     """Return the ambient occlusion of the template at rest, (V,) float32; heads differ little from it.
 
-    With an open mouth teeth and tongue have light from the front; behind closed lips they are dark.
+    With an open mouth teeth and tongue have light from the front; behind closed lips they are dark (BEHIND_LIPS).
     """
     template = load_template()
     if open_mouth:
@@ -127,9 +129,8 @@ def template_occlusion(*, open_mouth: bool = False) -> Float32Array:
             lit[own] = deep + (fore - deep) * (z - z.min()) / np.ptp(z)
         return read_only(lit, np.float32)
     open_sky = ambient_occlusion(template.vertices, template.quads).copy()
-    for material, (deep, _) in _IN_THE_MOUTH.items():
-        # Depth maps are too coarse for the gap between closed lips, too: no tooth shines at the corners.
-        open_sky[template.material_vertices(material)] = deep
+    # Depth maps are too coarse for the gap between closed lips, too: no tooth shines at the corners.
+    open_sky[template.material_vertices(*_IN_THE_MOUTH)] = BEHIND_LIPS
     shade = _lid_shade(template)
     for chart in template.eyes:
         # Depth maps are too coarse for the gap between lids and eyeball.

@@ -13,7 +13,7 @@ import numpy as np
 from facestudio.errors import UsageError
 from facestudio.geometry.camera import view_camera
 from facestudio.geometry.mesh import triangulate, unique_edges, vertex_normals
-from facestudio.render.occlusion import mouth_is_open, template_gloss, template_occlusion
+from facestudio.render.occlusion import BEHIND_LIPS, mouth_is_open, template_gloss, template_occlusion
 from facestudio.template.subdivision import Topology
 from facestudio.values import Camera, Float32Array, FloatArray, IntArray, read_only
 
@@ -59,7 +59,7 @@ class RenderMesh:
     gloss
         (R,) float32: 0 matt to 1 wet.
     occlusion
-        (R,) float32: the share of the sky a vertex sees, 0..1.
+        (R,) float32: the share of the sky a vertex sees, 0..1; below 0 behind closed lips.
     colours
         (R, 3) float32 sRGB 0..1 or None: used in place of a texture.
     closed
@@ -202,7 +202,7 @@ def mesh_of_head(
         triangles=topology.triangles,
         edges=_sides(corners)[first],
         gloss=gloss,
-        occlusion=np.clip(open_sky, 0.0, 1.0)[topology.render_vertices].astype(np.float32),
+        occlusion=np.clip(open_sky, BEHIND_LIPS, 1.0)[topology.render_vertices].astype(np.float32),
         closed=True,
     )
 

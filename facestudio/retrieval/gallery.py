@@ -51,7 +51,8 @@ def face_gallery(database: HeadDatabase, template: Template) -> FaceGallery:
     """Return the gallery of a database (made once)."""
 
     def of(points: FloatArray, basis: FloatArray) -> FloatArray:
-        moved = database.coefficients @ basis.reshape(len(basis), -1)
+        # A database of one head has no modes.
+        moved = database.coefficients @ basis.reshape(len(basis), points.size)
         return points + moved.reshape(len(database), -1, 3)
 
     modes = database.basis.astype(np.float64)

@@ -67,6 +67,9 @@ def _fine_fields(where: SkinPlaces, hair: Float32Array) -> dict[str, Float32Arra
     eyes = where.near({159: 8.0, 386: 8.0, 145: 7.0, 374: 7.0, 33: 6.0, 263: 6.0})
     mouth = where.near({0: 8.0, 17: 8.0, 61: 5.0, 291: 5.0, 37: 8.0, 267: 8.0, 84: 8.0, 314: 8.0})
     ears = region_fields(where)["ears"]
+    # Painted skins have roots of hair at the temples (skin there would look scarred) and a frown between the brows.
+    temples = smooth_step(50, 60, np.abs(where.places[:, 0])) * smooth_step(-8, 10, y)
+    frown = where.near({9: 8.0, 107: 7.0, 336: 7.0})
     fields = {
         "front": smooth_step(-35, 35, z),
         "face": face,
@@ -74,6 +77,8 @@ def _fine_fields(where: SkinPlaces, hair: Float32Array) -> dict[str, Float32Arra
         "eyes": eyes,
         "mouth": mouth,
         "ears": ears,
+        "temples": temples,
+        "frown": frown,
     }
     out = {name: np.nan_to_num(as_grid(where, field)) for name, field in fields.items()}
     return {**out, "skin": skin.astype(np.float32)}
@@ -134,7 +139,9 @@ def learnt_layers(
         smooth.append(np.asarray(small, dtype=np.float32))
     mean = total / len(skins)
     fade = fields["skin"] * (0.08 + 0.92 * fields["neck"])
-    fade = (fade * (0.35 + 0.65 * np.maximum(fields["face"], fields["ears"])))[..., None]
+    fade = fade * (0.35 + 0.65 * np.maximum(fields["face"], fields["ears"]))
+    calm = (1 - 0.6 * fields["temples"]) * (1 - 0.4 * fields["frown"])
+    fade = (fade * calm)[..., None]
     # Darker than this lies deep in a hollow: that is shade; much lighter is a painted highlight.
     relief = (np.minimum(np.maximum(mean, -0.42), 0.09 + 0.25 * np.maximum(mean - 0.09, 0)) * fade).astype(
         np.float32
@@ -142,6 +149,7 @@ def learnt_layers(
     old, young = np.mean(by_age[True], axis=0), np.mean(by_age[False], axis=0)
     wrinkles = (old - young) * fields["skin"] * fields["face"]
     wrinkles *= (1 - 0.85 * fields["mouth"] ** 0.5) * np.clip(1.35 - 1.3 * fields["eyes"], 0.0, 1)
+    wrinkles *= (1 - 0.9 * fields["temples"]) * (1 - 0.5 * fields["frown"])
     wrinkles = np.clip(cv2.GaussianBlur(wrinkles, (0, 0), 0.6), -0.4, 0.16)
     lashes = (np.mean(women, axis=0) - np.mean(men, axis=0)) * np.clip(2.2 * fields["eyes"] - 0.5, 0, 1)
     lips = lip_mask(where)

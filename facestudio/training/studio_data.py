@@ -30,7 +30,7 @@ _JAW_REACH = 24.0  # degrees
 
 @dataclass(frozen=True)
 class StudioDataReport:
-    """What was built and measured: UV anisotropy and the scatter of the mesh points over heads, mm."""
+    """What was built and measured: UV anisotropy and the scatter of the mesh points over heads, mm (NaN if kept)."""
 
     vertices: int
     quads: int
@@ -67,8 +67,27 @@ def _varied_heads(source: MakeHumanSource, template: Template, cut: HeadCut, cou
     return heads
 
 
+def _build_albedo(
+    template: Template, pictures: list[Path], skins: list[ByteArray], output: Path, say: Callable[[str], None]
+) -> None:
+    """Learn and draw the layers of skins on a template, and write resources/database/albedo.npz."""
+    say("learning and drawing the layers of skins")
+    surface = build_topology(template, SURFACE_LEVEL)
+    layout = build_layout(template, surface, SKIN_SIZE)
+    inside_oval = layout.grid(oval_distance(template, layout), -1.0)
+    hair = learn_hair(skins, inside_oval, HAIR_SIZE)
+    ages, females = zip(*(painted_as(path) for path in pictures), strict=True)
+    layers, modes = build_layers(template, surface, skins, list(ages), list(females), hair)
+    save_albedo(output / "database" / "albedo.npz", layers, modes, hair)
+
+
 def build_studio_data(
-    wheel: Path, skins_folder: Path, output: Path, say: Callable[[str], None] = print
+    wheel: Path,
+    skins_folder: Path,
+    output: Path,
+    say: Callable[[str], None] = print,
+    *,
+    keep_template: bool = False,
 ) -> StudioDataReport:
     """Build resources/template and the AlbedoModel.
 
@@ -82,6 +101,8 @@ def build_studio_data(
         The resources folder.
     say
         Called with a line of progress.
+    keep_template
+        Make the AlbedoModel alone, on the shipped template: what was learnt on its points stays right.
 
     Raises
     ------
@@ -99,20 +120,17 @@ def build_studio_data(
     say(f"reading {len(pictures)} skins")
     uv_map = source_uv_map(template, cut, source.base, SKIN_SIZE)
     skins: list[ByteArray] = [resample_skin(path, uv_map) for path in pictures]
-    say("finding the landmarker's points on rendered heads")
-    mesh478, spread = find_mesh_points(template, _varied_heads(source, template, cut, len(skins)), skins)
-    template = replace(template, mesh478=mesh478)
-    template = replace(template, ibug68=ibug68_map(template))
-    template = replace(template, jaw_lines=jaw_line_map(template))
-    save_template(template, output / "template" / "studio-head.npz")
-    layout = build_layout(template, build_topology(template, SURFACE_LEVEL), SKIN_SIZE)
-    inside_oval = layout.grid(oval_distance(template, layout), -1.0)
-    hair = learn_hair(skins, inside_oval, HAIR_SIZE)
-    say("learning and drawing the layers of skins")
-    ages, females = zip(*(painted_as(path) for path in pictures), strict=True)
-    surface = build_topology(template, SURFACE_LEVEL)
-    layers, modes = build_layers(template, surface, skins, list(ages), list(females), hair)
-    save_albedo(output / "database" / "albedo.npz", layers, modes, hair)
+    spread = np.full(1, np.nan)
+    if keep_template:
+        template = load_template()
+    else:
+        say("finding the landmarker's points on rendered heads")
+        mesh478, spread = find_mesh_points(template, _varied_heads(source, template, cut, len(skins)), skins)
+        template = replace(template, mesh478=mesh478)
+        template = replace(template, ibug68=ibug68_map(template))
+        template = replace(template, jaw_lines=jaw_line_map(template))
+        save_template(template, output / "template" / "studio-head.npz")
+    _build_albedo(template, pictures, skins, output, say)
     for cached in (load_template, topology, load_albedo):
         cached.cache_clear()
     return StudioDataReport(

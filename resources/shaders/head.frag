@@ -75,9 +75,9 @@ void main() {
         float glint = exp2(sharpness * (dot(mirrored, u_light_direction[i]) - 1.0));
         shine += u_light_colour[i] * (strength * glint * clamp(4.0 * facing, 0.0, 1.0));
     }
-    float left = 1.0 + u_occlusion * (mix(u_deepest, 1.0, v_surface.y) - 1.0);
+    float left = max(1.0 + u_occlusion * (mix(u_deepest, 1.0, v_surface.y) - 1.0), 0.0);
     vec3 reaches = left + (u_scatter * left * (1.0 - left)) * u_hollow;
-    vec3 light = albedo * diffuse * reaches + shine * mix(left, 0.5 + 0.5 * left, wet);
+    vec3 light = albedo * diffuse * reaches + shine * mix(left, sqrt(left), wet);
     float room = max(1.0 - u_shoulder, 1e-6);
     vec3 over = max(light - u_shoulder, 0.0);
     f_colour = vec4(linear_to_srgb(min(light, u_shoulder) + over * room / (over + room)), 1.0);

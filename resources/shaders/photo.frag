@@ -16,6 +16,9 @@ in float v_sky;
 #if SMOOTH
 in vec3 v_around;
 #endif
+#if BROAD
+in vec3 v_glint;
+#endif
 #endif
 
 uniform sampler2D u_texture;            // sRGB, decoded by the sampler
@@ -109,15 +112,21 @@ void main() {
 #endif
     vec3 reach = shadow * (1.0 + (1.0 - shadow) * red);
     light += u_light_colour[0] * reach * open * falling_in(n, u_light_direction[0]);
-    float sharp = KIND == SKIN ? mix(10.0, 26.0, u_gloss) : KIND == EYE ? 300.0 : 30.0;
+    float sharp = sharpness(u_gloss);
     float strength = KIND == SKIN ? mix(0.05, 0.28, u_gloss) : KIND == CLOTH ? 0.015 : KIND == WET ? 0.12 : 0.4;
     strength *= 0.5 + 6.0 * fresnel;
+#if BROAD
+    vec3 glint = v_glint * strength;
+    const int lamps = 1;
+#else
     vec3 glint = vec3(0.0);
-    for (int i = 0; i < u_light_count; ++i) {
+    int lamps = u_light_count;
+#endif
+    for (int i = 0; i < lamps; ++i) {
         vec3 to = u_light_direction[i];
         vec3 half_way = to + viewer;
         float h = max(dot(n, half_way) * inversesqrt(dot(half_way, half_way)), 0.0);
-        float shine = strength * (0.6 * lobe(h, sharp) + 0.9 * lobe(h, sharp * 4.0));
+        float shine = strength * mirrored_lamp(h, sharp);
 #if KIND == EYE || KIND == WET || KIND == SHINY
         shine += (KIND == EYE ? 3.0 : 0.5) * smoothstep(0.982, 0.99, dot(mirrored, to));
 #endif

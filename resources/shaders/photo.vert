@@ -12,7 +12,7 @@ uniform mat4 u_projection;   // eye space -> clip space
 uniform mat4 u_key_matrix;   // head space -> the key light's shadow map, 0..1
 uniform mat4 u_sky_matrix;   // head space -> the sky's shadow map, 0..1
 uniform sampler2DShadow u_sky_shadow;
-#if KIND == HAIR
+#if KIND == HAIR || BROAD
 uniform vec3 u_eye;
 uniform float u_gloss;
 #endif
@@ -29,6 +29,9 @@ out vec4 v_colour;
 out float v_sky;             // share of the sky not covered, 0.5..1, times a_colour.a
 #if SMOOTH
 out vec3 v_around;           // light that falls in from all but the key lamp
+#endif
+#if BROAD
+out vec3 v_glint;            // what is mirrored of all but the key lamp
 #endif
 #endif
 
@@ -82,7 +85,18 @@ void main() {
     v_colour = a_colour;
     v_sky = sky * a_colour.a;
 #if SMOOTH
-    v_around = around(normalize(a_normal), v_sky, a_colour.a);
+    vec3 n = normalize(a_normal);
+    v_around = around(n, v_sky, a_colour.a);
+#endif
+#if BROAD
+    vec3 viewer = normalize(u_eye - a_position);
+    v_glint = vec3(0.0);
+    for (int i = 1; i < u_light_count; ++i) {
+        vec3 to = u_light_direction[i];
+        float h = max(dot(n, normalize(to + viewer)), 0.0);
+        v_glint += u_light_colour[i]
+            * (mix(v_sky, 1.0, 0.3) * mirrored_lamp(h, sharpness(u_gloss)) * clamp(4.0 * dot(n, to), 0.0, 1.0));
+    }
 #endif
 #endif
     gl_Position = u_projection * (u_view * vec4(a_position, 1.0));

@@ -9,6 +9,8 @@
 #define WET 6
 // The far side of these is not seen, and what is seen is smooth: light from around is gathered at the vertices.
 #define SMOOTH (KIND == SKIN || KIND == EYE || KIND == WET)
+// Highlights of these are broad: those of the weaker lamps are gathered at the vertices, too.
+#define BROAD (KIND == SKIN)
 
 const int MAX_LIGHTS = 4;
 uniform vec3 u_harmonics[9];            // irradiance over pi
@@ -34,6 +36,15 @@ const vec3 red = KIND == SKIN ? vec3(0.22, -0.03, -0.06) : vec3(0.0);
 
 vec3 falling_in(vec3 n, vec3 to) {
     return clamp((dot(n, to) + wrap) * (1.0 / (1.0 + wrap)), 0.0, 1.0);
+}
+
+// How much of a lamp a surface mirrors, h: cosine between its normal and half way to the lamp.
+float mirrored_lamp(float h, float sharp) {
+    return 0.6 * lobe(h, sharp) + 0.9 * lobe(h, sharp * 4.0);
+}
+
+float sharpness(float gloss) {
+    return KIND == SKIN ? mix(10.0, 26.0, gloss) : KIND == EYE ? 300.0 : 30.0;
 }
 
 // Light from all but the key lamp on a surface that sees the share `sky` of the sky, `open` of it by itself.

@@ -78,7 +78,7 @@ def test_teeth_and_tongue_are_lit_once_the_mouth_opens():
         z = template.vertices[own, 2]
         assert left[own][np.argmax(z)] > fore
         assert left[own][np.argmin(z)] < 0.2
-        assert shut[own].max() < 0.2
+        assert shut[own].max() < 0  # darker than the deepest hollow
     skin = template.material_vertices("skin")
     np.testing.assert_array_equal(left[skin], shut[skin])
     jaw = template.expression_deltas[template.expression_names.index("jawOpen")]

@@ -180,7 +180,7 @@ def register_scan(
         reason = f"its eyes would be {eyes:.3g} units apart: that is a head's size in no unit"
         return _rejected(template, parts, reason, notes)
     if unit != "mm":
-        notes.append(f"its unit is taken to be the {unit}")
+        notes.append(f"its unit is taken to be: {unit}")
     size = UNITS[unit]
     scale, rotation, shift = similarity(points * size, rest)
     angle = float(np.degrees(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1, 1))))

@@ -33,8 +33,9 @@ def _rows(lines: list[str], first: int, count: int, width: int, what: str, name:
             except ValueError:
                 good = False
             if not good:
+                one = {"vertices": "vertex"}.get(what, what[:-1])
                 raise UnreadableInputError(
-                    f"{name}: {what[:-1]} {number + 1} is not {width} numbers: {line[:60]!r}"
+                    f"{name}: {one} {number + 1} is not {width} numbers: {line[:60]!r}"
                 )
     return values
 
@@ -49,8 +50,10 @@ def read_bjut3d(path: Path) -> Scan:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableInputError(f"{path.name} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableInputError(f"{path.name} is not a BJUT-3D style file: it is no text") from error
+    except OSError as error:
+        raise UnreadableInputError(f"{path.name} cannot be read: {error.strerror or error}") from error
     lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
     try:
         count, triangles = (int(word) for word in (lines[0] if lines else "").split())

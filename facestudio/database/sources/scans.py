@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from facestudio.database.registration.scan import FORMATS, Scan, load_scan
 from facestudio.database.sources.bjut3d import ENDING, read_bjut3d
@@ -128,8 +129,17 @@ def read_points(path: Path) -> FloatArray:
     return points
 
 
+def _check_picture(path: Path, mesh: str) -> None:
+    """Raise UnreadableInputError if a texture is not a picture."""
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadableInputError(f"{mesh} names the texture {path.name}, which is no picture") from error
+
+
 def _obj_texture(path: Path) -> None:
-    """Raise UnreadableInputError if an OBJ names a material library or a texture that is missing."""
+    """Raise UnreadableInputError if an OBJ names a material library or a texture that is missing or damaged."""
     with path.open(encoding="utf-8", errors="replace") as lines:
         library = next(
             (line.split(maxsplit=1)[1].strip() for line in lines if line.startswith("mtllib ")), ""
@@ -141,10 +151,12 @@ def _obj_texture(path: Path) -> None:
         raise UnreadableInputError(f"{path.name} names the material file {library}, which is missing")
     for line in mtl.read_text(encoding="utf-8", errors="replace").splitlines():
         words = line.split()
-        if words and words[0] == "map_Kd" and not (mtl.parent / words[-1]).is_file():
+        if words and words[0] == "map_Kd":
             whole = line.strip()[len("map_Kd") :].strip()
-            if not (mtl.parent / whole).is_file():
+            found = next((p for name in (words[-1], whole) if (p := mtl.parent / name).is_file()), None)
+            if found is None:
                 raise UnreadableInputError(f"{path.name} names the texture {whole}, which is missing")
+            _check_picture(found, path.name)
 
 
 def read_scan(file: ScanFile, *, textures: bool = True) -> tuple[Scan, ScanColours | None]:

@@ -103,7 +103,7 @@ def test_bjut3d_files_round_trip(tmp_path):
         ("head\n", "first line"),
         ("5 3\n0 0 0 1 2 3\n", "says 5 vertices but holds 1"),
         ("3 2\n0 0 0 1 2 3\n1 0 0 1 2 3\n0 1 0 1 2 3\n1 2 3\n", "says 2 triangles but holds 1"),
-        ("3 1\n0 0 0 1 2 3\n1 0 0 1 2\n0 1 0 1 2 3\n1 2 3\n", "2 is not 6 numbers"),
+        ("3 1\n0 0 0 1 2 3\n1 0 0 1 2\n0 1 0 1 2 3\n1 2 3\n", "vertex 2 is not 6 numbers"),
         ("3 1\nnan 0 0 1 2 3\n1 0 0 1 2 3\n0 1 0 1 2 3\n1 2 3\n", "not numbers"),
         ("3 1\n0 0 0 1 2 3\n1 0 0 1 2 3\n0 1 0 1 2 3\n1 2 4\n", "do not exist"),
         ("3 1\n0 0 0 1 2 3\n1 0 0 1 2 3\n0 1 0 1 2 300\n1 2 3\n", "0 to 255"),
@@ -114,6 +114,12 @@ def test_bjut3d_files_round_trip(tmp_path):
 def test_broken_bjut3d_files_are_said_so(tmp_path, text, message):
     (tmp_path / "b.bjut").write_text(text)
     with pytest.raises(UnreadableInputError, match=message):
+        read_bjut3d(tmp_path / "b.bjut")
+
+
+def test_a_bjut3d_file_that_is_no_text_is_said_so(tmp_path):
+    (tmp_path / "b.bjut").write_bytes(bytes(range(256)))
+    with pytest.raises(UnreadableInputError, match="no text"):
         read_bjut3d(tmp_path / "b.bjut")
 
 
@@ -143,8 +149,11 @@ def test_broken_points_are_said_so(tmp_path, text):
 def test_a_missing_texture_is_said_so_unless_none_is_wanted(tmp_path):
     _textured_scan(tmp_path / "s")
     (texture,) = (tmp_path / "s").glob("*.png")
-    texture.unlink()
     file = ScanFile(tmp_path / "s" / "scan.obj", None)
+    texture.write_text("no picture")
+    with pytest.raises(UnreadableInputError, match="no picture"):
+        read_scan(file)
+    texture.unlink()
     with pytest.raises(UnreadableInputError, match="missing"):
         read_scan(file)
     scan, colours = read_scan(file, textures=False)

@@ -9,6 +9,7 @@ from facestudio.fitting.solver import fit_map
 from facestudio.fitting.sparse_model import sparse_models
 from facestudio.fitting.uncertainty import after_pinning, population_uncertainty, vertex_uncertainty
 from facestudio.geometry.camera import project
+from facestudio.retrieval.gallery import face_gallery
 from facestudio.template.model import Template, load_template
 from facestudio.values import Camera
 
@@ -75,3 +76,14 @@ def test_a_point_set_by_hand_leaves_only_its_depth_open() -> None:
     after = after_pinning(before, spline, pinned)
     np.testing.assert_allclose(after[[0, 2]], [2 / np.sqrt(3), 2.0], rtol=1e-6)
     assert after[0] < after[1] < after[2]
+
+
+def test_a_database_of_one_head_has_no_modes_and_works() -> None:
+    studio, template = load_database(), load_template()
+    database = studio.without(*(head for head in studio.ids if head != "studio-0042"))
+    np.testing.assert_allclose(database.vertices(0), studio.vertices(42), atol=1e-3)
+    assert face_gallery(database, template).faces.shape == (1, 468, 3)
+    local = load_shape_model().local.astype(np.float64)
+    far = vertex_uncertainty(database, local, _fit(database, template, 1.0))
+    assert np.isfinite(far).all()
+    assert (far > 0).any()
