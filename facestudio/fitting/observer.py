@@ -194,7 +194,7 @@ class ShapeObserver:
         tuple
             Coefficients (K,), and displacements (478, 2) in 1/256 of the region looked at.
         """
-        identity = self.intercept + descriptions.astype(np.float64) @ self.weights
+        identity = self.intercept + descriptions @ self.weights
         one, other = identity[0], np.linalg.solve(self.mirrored.T, identity[1])
         shift = self.shift_intercept + (descriptions @ self.shift_weights) @ self.shift_fields
         first, second = shift.reshape(2, _MESH_POINTS, 2)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import get_lapack_funcs
+from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from facestudio.database.shape_model import ShapeModel
 from facestudio.evaluation.surface_error import face_region
@@ -193,17 +193,29 @@ def _described(description: Description, samples: ShapeSamples, side: int, rows:
 def _regression(x: Float32Array, y: FloatArray) -> _Found:
     """Return the ridge regression of targets (2 N, Q) on descriptions (2 N, F) of N photos, then their mirror images.
 
-    What it misses of a photo is exact for a regression without that photo and its mirror image: with C the inverse of
-    the regularised Gram matrix and A = C y, a block b of samples left out is missed by C[b, b]^-1 A[b] (a block form of
+    What it misses of a photo is exact for a regression without that photo and its mirror image (a block form of
     R. D. Cook, S. Weisberg, "Residuals and Influence in Regression", 1982).
     """
-    count = len(x) // 2
     centre, middle = x.mean(axis=0), y.mean(axis=0)
     off = x - centre
     strength = float((off.astype(np.float64) ** 2).sum()) / len(off)
-    gram = off @ off.T / np.float32(strength)
+    off /= np.float32(np.sqrt(strength))
+    fitted = _by_photos if len(off) <= off.shape[1] else _by_numbers
+    weights, missed = fitted(off, (y - middle).astype(np.float32))
+    weights = weights / np.float32(np.sqrt(strength))
+    return _Found(weights, middle - centre.astype(np.float64) @ weights, missed)
+
+
+def _by_photos(off: Float32Array, y: Float32Array) -> tuple[Float32Array, FloatArray]:
+    """Return weights (F, Q) and what is missed (2 N, Q), by the Gram matrix of the samples: for few of them.
+
+    With C the inverse of the regularised Gram matrix and A = C y, a block b of samples left out is missed by
+    C[b, b]^-1 A[b].
+    """
+    count = len(off) // 2
+    gram = off @ off.T
     gram[np.diag_indices_from(gram)] += np.float32(RIDGE)
-    # In place, of one triangle: with 30,000 samples this is 3.6 GB. LAPACK's order is Fortran's, hence the transpose.
+    # In place, of one triangle. LAPACK's order is Fortran's, hence the transpose.
     potrf, potri = get_lapack_funcs(("potrf", "potri"), (gram,))
     factor, failed = potrf(gram.T, lower=1, overwrite_a=1)
     inverse, failed_too = potri(factor, lower=1, overwrite_c=1)
@@ -214,15 +226,53 @@ def _regression(x: Float32Array, y: FloatArray) -> _Found:
         corner = np.tril(inverse[part, part])
         inverse[part, part] = corner + np.tril(corner, -1).T
         inverse[part, first + _ROWS :] = inverse[first + _ROWS :, part].T
-    along = (inverse @ (y - middle).astype(np.float32)).astype(np.float64)
+    along = inverse @ y
     first, second = np.arange(count), np.arange(count, 2 * count)
-    own = np.empty((count, 2, 2))
-    own[:, 0, 0], own[:, 1, 1] = inverse[first, first], inverse[second, second]
-    own[:, 0, 1] = own[:, 1, 0] = inverse[first, second]
-    pairs = along.reshape(2, count, -1).transpose(1, 0, 2)
-    missed = np.linalg.solve(own, pairs).transpose(1, 0, 2).reshape(2 * count, -1)
-    weights = (off.T @ along.astype(np.float32)) / np.float32(strength)
-    return _Found(weights, middle - centre.astype(np.float64) @ weights, missed)
+    own = _pairs(inverse[first, first], inverse[second, second], inverse[first, second])
+    return off.T @ along, _of_pairs(own, along)
+
+
+def _by_numbers(off: Float32Array, y: Float32Array) -> tuple[Float32Array, FloatArray]:
+    """Return the same by the covariance of the F numbers: for more samples than these. `off` is overwritten.
+
+    With H the matrix that takes y to what is fitted, a block b left out is missed by (1 - H[b, b])^-1 (y - H y)[b].
+    """
+    count, size = len(off) // 2, off.shape[1]
+    covariance = np.zeros((size, size), dtype=np.float32)
+    for first in range(0, len(off), 4 * _ROWS):
+        part = off[first : first + 4 * _ROWS]
+        covariance += part.T @ part
+    covariance[np.diag_indices_from(covariance)] += np.float32(RIDGE)
+    (potrf,) = get_lapack_funcs(("potrf",), (covariance,))
+    (trsm,) = get_blas_funcs(("trsm",), (covariance,))
+    factor, failed = potrf(covariance.T, lower=1, overwrite_a=1)
+    assert not failed
+    for first in range(0, len(off), 4 * _ROWS):
+        part = slice(first, first + 4 * _ROWS)
+        off[part] = trsm(1.0, factor, off[part].T, lower=1).T
+    seen = off.T @ y
+    left = y - off @ seen
+    one, other = off[:count], off[count:]
+    own = _pairs(
+        1 - np.einsum("nf,nf->n", one, one),
+        1 - np.einsum("nf,nf->n", other, other),
+        -np.einsum("nf,nf->n", one, other),
+    )
+    return trsm(1.0, factor, seen, lower=1, trans_a=1), _of_pairs(own, left)
+
+
+def _pairs(first: Float32Array, second: Float32Array, both: Float32Array) -> FloatArray:
+    """Return symmetric matrices (N, 2, 2) of their diagonals and what lies beside."""
+    own = np.empty((len(first), 2, 2))
+    own[:, 0, 0], own[:, 1, 1] = first, second
+    own[:, 0, 1] = own[:, 1, 0] = both
+    return own
+
+
+def _of_pairs(own: FloatArray, values: Float32Array) -> FloatArray:
+    """Solve matrices (N, 2, 2) for the values (2 N, Q) of photos, then their mirror images."""
+    pairs = values.astype(np.float64).reshape(2, len(own), -1).transpose(1, 0, 2)
+    return np.linalg.solve(own, pairs).transpose(1, 0, 2).reshape(values.shape)
 
 
 def _explained(missed: FloatArray, identities: FloatArray, metric: FloatArray) -> float:

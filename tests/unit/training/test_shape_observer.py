@@ -13,6 +13,8 @@ from facestudio.landmarks.mesh_features import CHANNELS
 from facestudio.template.model import load_template
 from facestudio.training.shape_observer import (
     RIDGE,
+    _by_numbers,
+    _by_photos,
     _regression,
     face_metric,
     learn_observer,
@@ -81,6 +83,17 @@ def test_errors_of_photos_left_out_are_those_of_a_regression_without_them() -> N
         gram = x[rest].astype(np.float64) @ x[rest].T / strength + RIDGE * np.eye(38)
         said = x[own].astype(np.float64) @ x[rest].T / strength @ np.linalg.solve(gram, y[rest])
         np.testing.assert_allclose(missed[own], y[own] - said, atol=2e-3)
+
+
+def test_few_and_many_samples_are_solved_alike() -> None:
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(60, 50)).astype(np.float32)
+    y = x[:, :4] @ rng.normal(size=(4, 3)) + rng.normal(size=(60, 3))
+    off = x - x.mean(axis=0)
+    one, missed = _by_photos(off.copy(), y.astype(np.float32))
+    other, too = _by_numbers(off.copy(), y.astype(np.float32))
+    np.testing.assert_allclose(one, other, atol=2e-4)
+    np.testing.assert_allclose(missed, too, atol=2e-3)
 
 
 def test_points_and_their_mirror_images_take_each_others_places() -> None:
