@@ -32,7 +32,8 @@ lint: setup ## ruff, pyright and the import contracts
 
 # The core's tests run as if Qt were not installed: nothing below the app may need it.
 unit: setup ## tests without windows (ARGS="..." goes to pytest)
-	$(BIN)/pytest tests --ignore tests/app -p no:pytest-qt --without-qt $(ARGS)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest tests --ignore tests/app -p no:pytest-qt --without-qt \
+		--numprocesses auto --dist loadfile $(ARGS)
 
 windows: setup ## tests of the app, on a screen of their own
 	$(SCREEN) $(BIN)/pytest tests/app --reruns 3 --reruns-delay 1 $(ARGS)
