@@ -127,7 +127,7 @@ def words_action():
 
 # Names of files, heads, programs and keys are the same in every language; Qt translates its own buttons.
 NAMES = {"facestudio", "someone", "studio", "mesh", "default", "fake", "collins", "Collins", "Studio"}
-NAMES |= {"Ctrl", "Shift", "Alt", "Del", "Home", "PLY", "Blender", "Maya", "Unreal", "Engine", "Unity"}
+NAMES |= {"GLB", "Ctrl", "Shift", "Alt", "Del", "Home", "PLY", "Blender", "Maya", "Unreal", "Engine", "Unity"}
 PRODUCTS = {
     "PySide6 (Qt)",
     "NumPy, SciPy",
