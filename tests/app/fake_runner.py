@@ -24,7 +24,7 @@ from facestudio.values import (
     Texture,
 )
 
-LARGEST_TEXTURE = 512
+LARGEST_TEXTURE = 256
 """Whatever is asked for: what windows do with a texture does not depend on its size."""
 
 
