@@ -24,8 +24,8 @@ from facestudio.values import (
     Texture,
 )
 
-LARGEST_TEXTURE = 256
-"""Whatever is asked for: what windows do with a texture does not depend on its size."""
+IN_PLACE_OF_LARGE = 256
+"""The size of textures asked for in 1024 and more: what windows do with one does not depend on it."""
 
 
 @cache
@@ -133,7 +133,7 @@ class FakeRunner:
         vertices = adjusted(template, template.vertices + _follow() @ shift, request.adjustments)
         texture = None
         if request.texture_size:
-            size = min(request.texture_size, LARGEST_TEXTURE)
+            size = request.texture_size if request.texture_size <= 512 else IN_PLACE_OF_LARGE
             colours = _skin(size) if self.texture is None else self.texture
             labels = np.ones(colours.shape[:2], dtype=np.uint8)
             texture = Texture(colours, Coverage(labels, 0.62, 0.21, 0.17))
