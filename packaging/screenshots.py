@@ -114,6 +114,37 @@ class Photographer:
         document.undo()
         wait(lambda: window.session.complete)
 
+    def pins(self, theme: str, size: tuple[int, int]) -> None:
+        """Pin mode: an ear and the outline are pinned, a third place is under the pointer."""
+        from PySide6.QtCore import QEvent, QPointF, Qt
+        from PySide6.QtGui import QMouseEvent
+        from PySide6.QtTest import QTest
+        from PySide6.QtWidgets import QApplication
+
+        window, editor = self.window, self.window.editor
+        window.docks[0].raise_()
+        editor.zoom(0.75)
+        window.actions_["pin"].setChecked(True)
+        left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        points = window.document.landmarks.points
+        across = points[16] - points[0]
+        down = points[8] - points[27]
+        for x, y in (points[27] - 1.15 * down, points[0] - 0.09 * across - 0.05 * down):
+            QTest.mouseClick(editor, left, none, editor.transform.to_widget(QPointF(x, y)).toPoint())
+        wait(lambda: window.session.complete)
+        x, y = points[16] + 0.07 * across
+        place = editor.transform.to_widget(QPointF(x, y))
+        everywhere, free = editor.mapToGlobal(place), Qt.MouseButton.NoButton
+        QApplication.sendEvent(
+            editor, QMouseEvent(QEvent.Type.MouseMove, place, everywhere, free, free, none)
+        )
+        rest(0.3)
+        self.shoot("pins", theme, size)
+        window.actions_["pin"].setChecked(False)
+        window.actions_["remove_pins"].trigger()
+        wait(lambda: window.session.complete)
+        editor.fit_face(animated=False)
+
     def dialogs(self, theme: str, size: tuple[int, int]) -> None:
         """The export dialog and the preferences."""
         from facestudio.app.dialogs.preferences_dialog import PreferencesDialog
@@ -289,6 +320,7 @@ def main() -> int:
                 shots.result(theme, size)
                 shots.panels(theme, size)
                 shots.brush(theme, size)
+                shots.pins(theme, size)
                 shots.dialogs(theme, size)
             for theme, size in styles:
                 shots.set_up(theme, size)

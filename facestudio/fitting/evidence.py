@@ -135,7 +135,7 @@ def correction_weights(mesh: FloatArray, located: Landmarks) -> FloatArray:
     reach = _REACH * float(np.linalg.norm(np.subtract(*located.points[list(_EYE_CORNERS)])))
     within = _gaussian(located.points, located.points, reach)
     within[np.diag_indices_from(within)] += 0.02
-    return np.linalg.solve(within, _gaussian(located.points, mesh, reach)).T
+    return np.linalg.solve(within, _gaussian(located.points, mesh, reach)).T.astype(np.float64)
 
 
 def _gaussian(a: FloatArray, b: FloatArray, reach: float) -> FloatArray:

@@ -51,7 +51,8 @@ def _seat(template: Template, vertices: FloatArray, side: int, lids: Lids) -> tu
         )
         residual = np.concatenate([(length - state[3] * away) / _MARGIN_SIGMA_MM, (state - prior) / sigma])
         # Four unknowns, the prior holds each: the normal equations are well conditioned.
-        state = state - np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ residual)
+        step = np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ residual)
+        state = (state - step).astype(np.float64)
     return float(state[3]), state[:3]
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -22,6 +23,24 @@ from facestudio.values import (
     SimilarHead,
     Texture,
 )
+
+IN_PLACE_OF_LARGE = 256
+"""The size of textures asked for in 1024 and more: what windows do with one does not depend on it."""
+
+
+@cache
+def _follow() -> np.ndarray:
+    """Return how far each vertex follows each landmark, (V, 68)."""
+    template = load_template()
+    rest = template.ibug68.points(template.vertices)
+    away = np.linalg.norm(template.vertices[:, None] - rest[None], axis=2)
+    weight = np.exp(-((away / 14.0) ** 2))
+    return weight / np.maximum(weight.sum(axis=1, keepdims=True), 1.0)
+
+
+@cache
+def _skin(size: int) -> np.ndarray:
+    return np.full((size, size, 3), (196, 150, 128), dtype=np.uint8)
 
 
 class FakeRunner:
@@ -111,19 +130,11 @@ class FakeRunner:
         landmarks = request.landmarks or located
         shift = np.zeros((68, 3))
         shift[:, :2] = (landmarks.points - pixels) * (depth / camera.fx)[:, None] * [1, -1]
-        away = np.linalg.norm(template.vertices[:, None] - rest[None], axis=2)
-        weight = np.exp(-((away / 14.0) ** 2))
-        weight /= np.maximum(weight.sum(axis=1, keepdims=True), 1.0)
-        vertices = adjusted(template, template.vertices + weight @ shift, request.adjustments)
+        vertices = adjusted(template, template.vertices + _follow() @ shift, request.adjustments)
         texture = None
         if request.texture_size:
-            size = min(request.texture_size, 64) if self.texture is None else request.texture_size
-            colours = np.full((size, size, 3), (196, 150, 128), dtype=np.uint8)
-            if self.texture is not None:
-                colours = self.texture
-            else:
-                colours = np.repeat(np.repeat(colours, 1, axis=0), request.texture_size // size, axis=0)
-                colours = np.repeat(colours, request.texture_size // size, axis=1)
+            size = request.texture_size if request.texture_size <= 512 else IN_PLACE_OF_LARGE
+            colours = _skin(size) if self.texture is None else self.texture
             labels = np.ones(colours.shape[:2], dtype=np.uint8)
             texture = Texture(colours, Coverage(labels, 0.62, 0.21, 0.17))
         head = Head(

@@ -30,7 +30,17 @@ class Monkey:
             *([self.action] * 6),
             *([self.slider] * 4),
             *([self.drag] * 3),
-            *(self.keys, self.turn, self.dock, self.dialog, self.resize, self.click, self.heads, self.reopen),
+            *(
+                self.keys,
+                self.turn,
+                self.dock,
+                self.dialog,
+                self.resize,
+                self.click,
+                self.pin,
+                self.heads,
+                self.reopen,
+            ),
         ]
 
     def act(self) -> None:
@@ -124,6 +134,12 @@ class Monkey:
         QTest.mouseClick(editor, Qt.MouseButton.LeftButton, pos=at)
         return "click"
 
+    def pin(self) -> str:
+        editor, keys = self.window.editor, Qt.KeyboardModifier.ShiftModifier
+        at = QPoint(self.dice.randrange(max(1, editor.width())), self.dice.randrange(max(1, editor.height())))
+        QTest.mouseClick(editor, Qt.MouseButton.LeftButton, keys, at)
+        return "pin"
+
     def heads(self) -> str:
         panel = self.window.panels.heads
         buttons = [*(row.pin for row in panel.rows.values()), *(row.out for row in panel.rows.values())]
@@ -190,6 +206,7 @@ def test_two_hundred_random_actions(
         assert (state.adjustments, state.excluded_heads, state.head_weights) == ((), frozenset(), ())
         assert state.expression is None
         assert state.focal_px is None
+        assert state.pins == ()
         if state.landmarks is not None:
             assert not window.document.displaced
     left, running = start_anew()

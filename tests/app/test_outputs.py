@@ -217,11 +217,12 @@ def test_a_turntable_turns_once_and_is_refused_where_it_is_there(
     with Image.open(tmp_path / "turning.webp") as picture:
         assert (picture.n_frames, picture.size[1]) == (6, 480)
         frames = []
-        for number in (0, 3, 5):
+        for number in range(6):
             picture.seek(number)
             frames.append(np.asarray(picture.convert("RGB")).astype(int))
-    front, back, last = frames
-    assert np.abs(front - last).mean() < np.abs(front - back).mean()
+    assert np.abs(frames[0] - frames[3]).mean() > 1  # front and back
+    right, left = frames[1], frames[5]
+    assert np.abs(right - left[:, ::-1]).mean() < 0.5 * np.abs(right - left).mean()  # one step either way
     before = (tmp_path / "turning.webp").read_bytes()
     QTest.mouseClick(dialog.save, Left)
     qtbot.waitUntil(lambda: "there already" in dialog.message.text(), timeout=20_000)

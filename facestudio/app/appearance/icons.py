@@ -61,6 +61,13 @@ def make_icon(name: str, normal: str, disabled: str, checked: str) -> QIcon:
     return icon
 
 
+def blank_icon() -> QIcon:
+    """Return an icon that shows nothing."""
+    pixmap = QPixmap(_SIZES[-1], _SIZES[-1])
+    pixmap.fill(Qt.GlobalColor.transparent)
+    return QIcon(pixmap)
+
+
 def app_icon() -> QIcon:
     """Return the icon of the window and the task bar: the sign on a rounded square."""
     icon = QIcon()

@@ -12,7 +12,7 @@ from PySide6.QtGui import QAction, QColor, QGuiApplication, QIcon, QPalette
 from PySide6.QtWidgets import QAbstractButton, QApplication
 from shiboken6 import isValid
 
-from facestudio.app.appearance.icons import coloured, make_icon
+from facestudio.app.appearance.icons import blank_icon, coloured, make_icon
 from facestudio.errors import ModelError
 from facestudio.paths import resources
 
@@ -101,6 +101,7 @@ class Appearance(QObject):
         self._icons: list[tuple[QAction | QAbstractButton, str]] = []
         self._made: dict[tuple[str, str], QIcon] = {}
         self._late: list[tuple[QAction | QAbstractButton, str]] | None = []
+        self._blank = blank_icon()
         self.theme = load_theme(self._wanted())
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._apply()
@@ -128,6 +129,7 @@ class Appearance(QObject):
         if self._late is None:
             target.setIcon(self.icon(icon))
         else:
+            target.setIcon(self._blank)  # it takes the room: buttons with a text in its place would be wide
             self._late.append((target, icon))
 
     def late_icons(self) -> Iterator[None]:

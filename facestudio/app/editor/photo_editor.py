@@ -94,6 +94,7 @@ class PhotoEditor(PhotoCanvas):
     def set_pinning(self, on: bool) -> None:
         """Pin the head to the photo with every press, in place of selecting points."""
         self.pins.set_on(on)
+        self.hover_changed.emit(self.pins.named)
         self._choose_cursor()
         self.update()
 

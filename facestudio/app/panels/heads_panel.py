@@ -54,7 +54,7 @@ class HeadRow(QFrame):
         self.pin.clicked.connect(pinned)
         self.out.setToolTip(tr("Leave this head out"))
         self.out.clicked.connect(lambda: left_out())
-        for button, icon in ((self.pin, "point"), (self.out, "close")):
+        for button, icon in ((self.pin, "pin"), (self.out, "close")):
             button.setAutoRaise(True)
             button.setIconSize(QSize(16, 16))
             button.setIcon(appearance.icon(icon))

@@ -109,12 +109,18 @@ class PointsPanel(QWidget):
         self.selected.setWordWrap(True)
         self.selected.setObjectName("muted")
         column.addWidget(self.selected)
+        row = QHBoxLayout()
+        row.setSpacing(5)
+        label = QLabel(tr("Reset"))
+        label.setObjectName("muted")
+        row.addWidget(label)
         for text, name in (
-            (tr("Reset points"), "reset_points"),
-            (tr("Reset part"), "reset_part"),
-            (tr("Reset all"), "reset_all"),
+            (tr("Points"), "reset_points"),
+            (tr("Part"), "reset_part"),
+            (tr("All"), "reset_all"),
         ):
-            column.addWidget(self._button(text, actions[name]))
+            row.addWidget(self._button(text, actions[name]), 1)
+        column.addLayout(row)
 
         column.addSpacing(8)
         column.addWidget(self._title(tr("Pins")))

@@ -232,11 +232,13 @@ def coverage_picture(texture: Texture) -> ByteArray:
     size = min(_COVERAGE_SIZE, texture.size)
     labels = cv2.resize(texture.coverage.labels, (size, size), interpolation=cv2.INTER_NEAREST)
     small = cv2.resize(np.asarray(texture.pixels), (size, size), interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
-    table = np.array([(128, 128, 128), *COLOURS.values()], dtype=np.float32)
-    colours = table[np.minimum(labels, 3)]
-    mixed = 0.55 * colours + 0.45 * np.where(labels[..., None] > 0, grey, 128.0)
-    return read_only(np.clip(mixed, 0, 255), np.uint8)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    tints = np.array([(128, 128, 128), *COLOURS.values()], dtype=np.float64)
+    shades = np.tile(np.arange(256.0), (4, 1))
+    shades[0] = 128.0
+    # Of a texel, one of four tints and one of 256 greys: 1024 colours in all.
+    table = (0.55 * tints[:, None] + 0.45 * shades[..., None]).astype(np.uint8).reshape(-1, 3)
+    return read_only(table[np.minimum(labels, 3).astype(np.int32) * 256 + grey], np.uint8)
 
 
 def expression_shapes(deltas: Float32Array) -> tuple[Float32Array, Float32Array]:

@@ -88,6 +88,8 @@ class Docks:
         dock.setWidget(area)
         dock.hide()
         self._window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        if self.all:  # beside each other they would make the window wide
+            self._window.tabifyDockWidget(self.all[0], dock)
         self._window.menus.panels.addAction(dock.toggleViewAction())
         self.all.append(dock)
 

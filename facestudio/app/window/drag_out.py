@@ -50,9 +50,8 @@ class DragOut(QToolButton):
         self.clicked.connect(lambda: self._want("copy"))
 
     def refresh(self) -> None:
-        """Be enabled when there is something to drag."""
-        head = self._window.session.head
-        self.setEnabled(head is not None and head.texture is not None)
+        """Be enabled when there is a head."""
+        self.setEnabled(self._window.session.head is not None)
 
     def close_out(self) -> None:
         """Take the files away."""
@@ -92,6 +91,10 @@ class DragOut(QToolButton):
         super().mouseReleaseEvent(event)
 
     def _want(self, what: str) -> None:
+        head = self._window.session.head
+        if head is None or head.texture is None:
+            self._window.message.setText(tr("The texture is still being made"))
+            return
         self._then = what
         self._prepare()
         if self._ready is not None and self._writing is None:
