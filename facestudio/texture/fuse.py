@@ -192,12 +192,13 @@ def _fused(
 def _segments(sitting: Sitting, look: PhotoLook, colours: Float32Array) -> Segments:
     """Sort the texels by the segmenter, and by colours alone where there is none, or it cannot tell."""
     pixels, grown = sitting.photo.pixels, scalp(look.layout.size)
+    parts, found = None, None
     try:
         parts = hats_told(pixels, photo_parts(pixels, sitting.camera))
         found = segment_by_parts(look, colours, grown, pixels, parts, sitting.camera)
     except ModelError:
-        found = None
-    return found or segment(look, colours, grown, around_the_head(look, pixels), pixels)
+        pass
+    return found or segment(look, colours, grown, around_the_head(look, pixels), pixels, parts)
 
 
 def _pasted(

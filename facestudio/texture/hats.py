@@ -1,7 +1,7 @@
 """Hats, hoods and bands that the segmenter takes for hair in part: what they are made of tells the rest.
 
 A hat is one thing: what has the colour of a part that is called a cover is the hat as well. And hair is neither green,
-blue nor violet unless it is dyed; but then it has strands, and cloth is smooth.
+blue, violet nor scarlet unless it is dyed; but then it has strands, and cloth is smooth.
 """
 
 import cv2
@@ -12,11 +12,11 @@ from facestudio.texture.segmenter import SQUARE_MM, SQUARE_SIZE, Part, PhotoPart
 from facestudio.values import BoolArray, ByteArray, Float32Array
 
 _BROWS_MM = 32.0  # so far above the square's middle the brows end
-_WIDE_MM, _HIGH_MM = 110.0, 165.0  # no hat beyond
+_WIDE_MM, _HIGH_MM = 130.0, 230.0  # no hat beyond
 _LEAST_MM2 = 500.0
-_LIKE = 3.0
+_LIKE, _UNLIKE = 3.0, 4.5
 _SURE, _MOST_ALIKE = 0.8, {Part.HAIR: 0.4, Part.SKIN: 0.15}
-_BLUEST, _GREENEST = -8.0, -6.0  # of b* and a*: no natural hair is beyond
+_BLUEST, _GREENEST, _REDDEST = -8.0, -6.0, 38.0  # of b* and a*: no natural hair is beyond
 _STRANDS = 1.7  # how much rougher than skin hair is at least
 _FINE = 1.5  # pixels
 
@@ -60,8 +60,17 @@ def hats_told(pixels: ByteArray, parts: PhotoParts) -> PhotoParts:
             sure = shares[..., part] > _SURE
             if sure.sum() >= least and float(alike[sure].mean()) > _MOST_ALIKE[part]:
                 alike[:] = False
-        hat |= top & alike & (maybe | (shares[..., Part.SKIN] < 0.5))
-    unnatural = top & maybe & ((values[..., 2] < _BLUEST) | (values[..., 1] < _GREENEST))
+        # Whatever it is called: what looks like the cloth and not like the face's skin is the hat.
+        face = ~top & (shares[..., Part.SKIN] > _SURE)
+        bare = hair_model(values[face], np.ones(int(face.sum()), np.bool_))
+        apart = (
+            bare.distance(values.reshape(-1, 3), 0.7, 0.3).reshape(top.shape)
+            if bare is not None
+            else alike * 0.0
+        )
+        hat |= top & alike & (maybe | (shares[..., Part.SKIN] < 0.5) | (apart > _UNLIKE))
+    red, blue = values[..., 1], -values[..., 2]
+    unnatural = top & maybe & ((blue > -_BLUEST) | (red < _GREENEST) | (red > _REDDEST))
     if unnatural.sum() >= least:
         rough = _roughness(values)
         skin = shares[..., Part.SKIN] > 0.8
@@ -70,9 +79,17 @@ def hats_told(pixels: ByteArray, parts: PhotoParts) -> PhotoParts:
             hat |= unnatural
     if not hat.any():
         return parts
-    smooth = cv2.morphologyEx((hat | cover).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    if cloth is None and hat.sum() >= least:
+        return hats_told(pixels, _covered(parts, hat | cover))
+    return _covered(parts, hat | cover)
+
+
+def _covered(parts: PhotoParts, hat: BoolArray) -> PhotoParts:
+    """Return the parts with pixels (S, S) called a cover."""
+    shares = parts.shares
+    smooth = cv2.morphologyEx(hat.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     share = cv2.GaussianBlur(smooth.astype(np.float32), (0, 0), 1.0)[..., None]
     whole = np.zeros_like(shares)
     whole[..., Part.COVER] = 1
-    told = share * np.maximum(shares[..., [Part.HAIR]] + shares[..., [Part.COVER]], smooth[..., None])
-    return PhotoParts(shares + (whole - shares) * np.clip(told, 0, 1), parts.to_photo)
+    told = np.clip(share, 0, 1)
+    return PhotoParts(np.asarray(shares + (whole - shares) * told, dtype=np.float32), parts.to_photo)
