@@ -11,6 +11,7 @@ import numpy as np
 
 from facestudio.texture.colours import ColourModel, lab
 from facestudio.texture.look import PhotoLook
+from facestudio.texture.segmenter import Part, PhotoParts
 from facestudio.values import BoolArray, ByteArray, Float32Array, FloatArray
 
 _CELLS = 200  # a head's longer side
@@ -55,7 +56,11 @@ def _raster(
 
 
 def find_rim(
-    look: PhotoLook, pixels: ByteArray, skin: ColourModel | None, backdrop: Float32Array
+    look: PhotoLook,
+    pixels: ByteArray,
+    skin: ColourModel | None,
+    backdrop: Float32Array,
+    parts: PhotoParts | None = None,
 ) -> Rim | None:
     """Look at the rim of the head.
 
@@ -69,6 +74,8 @@ def find_rim(
         The face's skin.
     backdrop
         (K, 3) L*a*b*: colours of the photo around the head.
+    parts
+        What the segmenter says: background and covers are left out.
 
     Returns
     -------
@@ -93,6 +100,9 @@ def find_rim(
     at = np.rint((np.stack([x, y], axis=1) - _EDGE) / scale + low).astype(np.int64)
     height, width = pixels.shape[:2]
     at = at[(at >= 0).all(axis=1) & (at[:, 0] < width) & (at[:, 1] < height)]
+    if parts is not None:
+        shares = parts.at(at.astype(np.float32))
+        at = at[shares[:, Part.BACKGROUND] + shares[:, Part.COVER] < 0.5]
     if len(at) < _LEAST:
         return None
     colours = pixels[at[:, 1], at[:, 0]].astype(np.float32)

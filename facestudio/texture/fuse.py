@@ -35,6 +35,7 @@ from facestudio.texture.eyes import (
     white_brightness,
 )
 from facestudio.texture.hair import find_exemplar, plain_exemplar, scalp
+from facestudio.texture.hats import hats_told
 from facestudio.texture.inner import paint_inner
 from facestudio.texture.layers import Layers, make_layers
 from facestudio.texture.layout import SURFACE_LEVEL, prepare_layouts
@@ -191,13 +192,13 @@ def _fused(
 def _segments(sitting: Sitting, look: PhotoLook, colours: Float32Array) -> Segments:
     """Sort the texels by the segmenter, and by colours alone where there is none, or it cannot tell."""
     pixels, grown = sitting.photo.pixels, scalp(look.layout.size)
+    parts, found = None, None
     try:
-        found = segment_by_parts(
-            look, colours, grown, pixels, photo_parts(pixels, sitting.camera), sitting.camera
-        )
+        parts = hats_told(pixels, photo_parts(pixels, sitting.camera))
+        found = segment_by_parts(look, colours, grown, pixels, parts, sitting.camera)
     except ModelError:
-        found = None
-    return found or segment(look, colours, grown, around_the_head(look, pixels), pixels)
+        pass
+    return found or segment(look, colours, grown, around_the_head(look, pixels), pixels, parts)
 
 
 def _pasted(

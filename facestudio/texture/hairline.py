@@ -163,6 +163,7 @@ def own_hairline(look: PhotoLook, segments: Segments, hair_map: Float32Array) ->
         _smooth_step(_EAR_FRONT_MM - 12.0, _EAR_FRONT_MM - 2.0, look.rest[:, 2]),
         _smooth_step(_EAR_TOP_MM - 8.0, _EAR_TOP_MM, look.rest[:, 1]),
     )
+    above *= 1 - _smooth_step(72.5, 75.0, np.abs(look.rest[:, 0])) * (look.rest[:, 1] < _EAR_TOP_MM)
     hair = np.maximum(hair, layout.grid(curve * above * temples(layout.size)))
     return _whole(np.asarray(hair, dtype=np.float32), hair_map, main, sigma)
 

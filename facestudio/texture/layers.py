@@ -218,25 +218,26 @@ def _hair_layer(
     reach = round(_JOIN * size)
     about = cv2.dilate(layout.grid(segments.hair.astype(np.float32)), np.ones((2 * reach + 1,) * 2, np.uint8))
     # Between hair and skin the photo goes on without a border.
-    shown = np.clip(shown - skin, 0, 1) * about
+    shown = _single(np.clip(shown - skin, 0, 1) * about)
     own = own_hairline(look, segments, hair_map)
     # What is seen at a slant before the hairline of the temples is hair that hangs or stands there, or its shade.
     slanted = layout.grid(temples(size) * (1 - _step(_SIDE_LOW, _SIDE_HIGH, look.projection.facing)))
-    shown = shown * (1 - slanted * (1 - _step(0.1, 0.6, own)))
-    known = segments.hair_tone is not None
-    if mode == "bald" or not (known or sample.sum() >= _LEAST_HAIR * len(layout)):
+    shown = _single(shown * (1 - slanted * (1 - _step(0.1, 0.6, own))))
+    tone = segments.hair_tone
+    if mode == "bald" or (tone is None and sample.sum() < _LEAST_HAIR * len(layout)):
         return nothing, shown if mode == "photo" else nothing, np.zeros_like(photo)
     # Hair shines; its own colour is that of its darker part.
     weight = layout.grid(sample.astype(np.float32))
     grey = photo @ np.full(3, 1 / 3, dtype=np.float32)
     if sample.any():
         weight[grey > np.percentile(grey[weight > 0], _UNLIT)] = 0
-    median = segments.hair_tone if known else np.median(photo[weight > 0], axis=0).astype(np.float32)
-    # Far from what is seen the colour goes over into the hair's median.
+    if tone is None:
+        tone = np.median(photo[weight > 0], axis=0).astype(np.float32)
+    # Far from what is seen the colour goes over into the hair's own.
     near = np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)[..., None]
     colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
-    colour = median + (colour - median) * near
-    own = segments.hair_cover * own
+    colour = _single(tone + (colour - tone) * near)
+    own = _single(segments.hair_cover * own)
     if mode == "stubble":
         return _STUBBLE * own * (1 - skin), nothing, colour
     return own * (1 - skin), shown, colour

@@ -11,6 +11,7 @@ from facestudio.texture.crown import Rim, find_rim
 from facestudio.texture.layout import TexelLayout
 from facestudio.texture.look import PhotoLook
 from facestudio.texture.occluders import frames, one_sided
+from facestudio.texture.segmenter import Part, PhotoParts
 from facestudio.values import BoolArray, ByteArray, Float32Array
 
 _FACING_LOW, _FACING_HIGH = 0.22, 0.42
@@ -140,6 +141,7 @@ def segment(
     scalp: Float32Array,
     surroundings: Float32Array,
     pixels: ByteArray,
+    parts: PhotoParts | None = None,
 ) -> Segments:
     """Sort the visible texels.
 
@@ -155,10 +157,15 @@ def segment(
         (M, 3) 0..255: colours of the photo around the head.
     pixels
         (H, W, 3) uint8: the photo.
+    parts
+        What the segmenter says, if it says anything: it knows the background, also where it cannot tell hair.
     """
     layout, inside_oval, rest = look.layout, look.inside_oval, look.rest
     facing, visible, rim = look.projection.facing, look.projection.visible, look.projection.rim
     within = (rim > _RIM) & visible & layout.main & (facing > _FACING_LOW)
+    if parts is not None:
+        shares = parts.at(look.projection.pixels)
+        within &= (shares[:, Part.BACKGROUND] < 0.5) | (look.inside_oval > 0.05)
     core = core_texels(look)
     values, raw = lab(colours), lab(look.colours)
     nothing = np.zeros(len(layout), dtype=np.bool_)
@@ -175,7 +182,7 @@ def segment(
     glanced = visible & (rim > 0.5 * _RIM) & (facing > 0.1) & layout.main
     # Where the fitted skull reaches beyond the photo's, the background is no hair to learn from.
     beyond = _backdrop(look, raw, surroundings, unlike, _BEYOND_RIM)
-    rim_seen = find_rim(look, pixels, skin_model(raw, core), _palette(surroundings))
+    rim_seen = find_rim(look, pixels, skin_model(raw, core), _palette(surroundings), parts)
     hair = _learn_hair(values, unlike, _crown(look, within & ~beyond, glanced & ~beyond, brow), rim_seen)
     as_hair = np.full(len(layout), FAR, np.float32) if hair is None else hair.distance(values)
     backdrop = _backdrop(look, raw, surroundings, np.minimum(unlike, as_hair), _BEYOND_RIM)

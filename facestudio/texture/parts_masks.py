@@ -29,7 +29,7 @@ _HAIR_AREA_MM2 = 2000.0  # less hair than that, around the head above its mouth:
 _PURE = 0.85
 _DARK, _LIGHT = 15.0, 70.0  # per cent of the hair's brightness: between gaps and shine
 _COVERED, _THINNEST = 24.0, 0.5
-_COVER = 0.5
+_COVER = 0.35
 _THICK_MM = 5.0  # of hair that is neither shaved nor long
 _BROWS_TONE = 25.0  # per cent: the darkest of the brows have the hair's colour
 
@@ -156,10 +156,10 @@ def _raised(look: PhotoLook, camera: Camera) -> Float32Array:
 
 
 def _grown(look: PhotoLook, chosen: np.ndarray) -> np.ndarray:
-    """Return texels (N,) bool and a rim of three around them: covers throw shadows."""
+    """Return texels (N,) bool and a rim of four around them: covers throw shadows."""
     grid = look.layout.grid(chosen.astype(np.uint8))
     grid = cv2.dilate(
-        cv2.morphologyEx(grid, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.ones((7, 7), np.uint8)
+        cv2.morphologyEx(grid, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.ones((9, 9), np.uint8)
     )
     return grid[look.layout.rows, look.layout.columns] > 0
 

@@ -7,6 +7,7 @@ light, blur, noise, what stands before the face; shapes stay as drawn.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -102,7 +103,7 @@ def read_scenes(folders: list[Path], most: int, say: Callable[[str], None] = lam
         if images and images[0].shape != photo.pixels.shape:
             continue
         images.append(photo.pixels)
-        parts.append(_whole(np.asarray(PART_OF[labels], dtype=np.uint8)))
+        parts.append(_whole(PART_OF[np.asarray(labels, dtype=np.uint8)]))
         places.append(square_around(truth.camera))
         if len(images) % 500 == 0:
             say(f"{len(images)} of {len(files)} photos")
@@ -139,7 +140,8 @@ def plain(scenes: Scenes, number: int) -> Example:
 
 def varied(scenes: Scenes, number: int, rng: np.random.Generator) -> Example:
     """Return a photo, moved, turned, mirrored, and with other colours."""
-    image, part = scenes.images[number].astype(np.float32), scenes.parts[number]
+    image: Any = scenes.images[number].astype(np.float32)
+    part = scenes.parts[number]
     hair = (part == Part.HAIR) | (part == Part.BEARD)
     if rng.random() < 0.35 and hair.any():
         image = _dyed(image, hair, rng)
@@ -170,7 +172,7 @@ def _grid(shape: tuple[int, ...]) -> tuple[Float32Array, Float32Array]:
     return y, x
 
 
-def _dyed(image: Float32Array, hair: np.ndarray, rng: np.random.Generator) -> Float32Array:
+def _dyed(image: Any, hair: np.ndarray, rng: np.random.Generator) -> Any:
     tone = _HAIR_TONES[rng.integers(len(_HAIR_TONES))] * np.float32(np.exp(rng.normal(0, 0.25)))
     grey = image.mean(axis=2)
     relative = (grey / max(float(grey[hair].mean()), 4.0)) ** np.float32(rng.uniform(0.4, 1.3))
@@ -178,7 +180,7 @@ def _dyed(image: Float32Array, hair: np.ndarray, rng: np.random.Generator) -> Fl
     return image + (tone * np.clip(relative, 0, 3)[..., None] - image) * soft
 
 
-def _before(image: Float32Array, part: ByteArray, scenes: Scenes, rng: np.random.Generator) -> Float32Array:
+def _before(image: Any, part: ByteArray, scenes: Scenes, rng: np.random.Generator) -> Any:
     """Put the head before other surroundings: plain, graded, noisy or a piece of another photo."""
     kind = rng.random()
     height, width = part.shape
@@ -207,9 +209,7 @@ def _before(image: Float32Array, part: ByteArray, scenes: Scenes, rng: np.random
     return image + (scene - image) * soft
 
 
-def _covered(
-    image: Float32Array, part: ByteArray, rng: np.random.Generator
-) -> tuple[Float32Array, ByteArray]:
+def _covered(image: Any, part: ByteArray, rng: np.random.Generator) -> tuple[Any, ByteArray]:
     """Lay a smooth shape of any colour over the picture."""
     count = int(rng.integers(4, 8))
     angle = np.sort(rng.uniform(0, 2 * np.pi, count))
@@ -225,7 +225,7 @@ def _covered(
     return image + (tone - image) * soft, np.where(mask > 0, np.uint8(Part.COVER), part)
 
 
-def _developed(image: Float32Array, rng: np.random.Generator) -> ByteArray:
+def _developed(image: Any, rng: np.random.Generator) -> ByteArray:
     """Vary light, exposure, colours, sharpness and noise of a picture (S, S, 3) 0..255."""
     if rng.random() < 0.35:
         y, x = _grid(image.shape)

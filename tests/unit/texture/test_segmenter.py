@@ -10,6 +10,7 @@ from facestudio.geometry.camera import project, to_camera_space
 from facestudio.photo import load_photo
 from facestudio.texture import fuse
 from facestudio.texture.hairline import temple_curve, temple_heights, temples
+from facestudio.texture.hats import hats_told
 from facestudio.texture.layout import texel_layout
 from facestudio.texture.look import PhotoLook, static_maps
 from facestudio.texture.masks import Segments
@@ -118,8 +119,8 @@ def test_the_temples_hairline_goes_where_both_sides_or_one_show_it():
     look = _look(0.9)
     behind = look.rest[:, 2] < 62.0
     both = temple_curve(look, _segments(behind))
-    middle = (temple_heights() > 34) & (temple_heights() < 90)
-    assert np.abs(both[middle] - 62.0).max() < 4.0
+    high = temple_heights() > 60
+    assert np.abs(both[high] - 62.0).max() < 4.0
     left = np.where(look.rest[:, 0] > 0, behind, 0.5)
     np.testing.assert_allclose(temple_curve(look, _segments(left)), both, atol=1e-6)
 
@@ -155,3 +156,45 @@ def test_without_a_segmenter_colours_decide(monkeypatch: pytest.MonkeyPatch):
     look = _look(0.9)
     assert fuse._segments(sitting, look, look.colours) == "segments"
     assert asked == ["colours"]
+
+
+def _read(paint, shares_of) -> tuple[np.ndarray, PhotoParts]:
+    """Return a picture and its parts: surroundings, a head, and what is painted on its top, of the square's size."""
+    y, x = np.mgrid[:SQUARE_SIZE, :SQUARE_SIZE] - (SQUARE_SIZE - 1) / 2
+    head, top = np.hypot(x, y) < 62, (np.hypot(x, y) < 62) & (y < -22)
+    pixels = np.full((SQUARE_SIZE, SQUARE_SIZE, 3), (90, 110, 120), np.uint8)
+    noise = np.random.default_rng(0).normal(0, 2, (SQUARE_SIZE, SQUARE_SIZE, 1))
+    pixels[head] = (210, 160, 140)
+    pixels[top] = paint
+    pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+    shares = np.zeros((SQUARE_SIZE, SQUARE_SIZE, len(Part)), dtype=np.float32)
+    shares[~head] = np.eye(len(Part))[Part.BACKGROUND]
+    shares[head] = np.eye(len(Part))[Part.SKIN]
+    shares[top] = shares_of(x, y)[top]
+    return top, hats_told(pixels, PhotoParts(shares, np.eye(2, 3)))
+
+
+def _half(x, y):
+    """Cover in the middle, hair at both sides."""
+    middle = (np.abs(x) < 20)[..., None]
+    return np.where(middle, np.eye(len(Part))[Part.COVER], np.eye(len(Part))[Part.HAIR] * 0.7)
+
+
+def test_the_whole_of_a_hat_is_a_cover_when_a_part_of_it_is():
+    top, told = _read((200, 195, 180), _half)
+    assert told.shares[top][:, Part.COVER].mean() > 0.9
+    assert told.shares[~top][:, Part.COVER].mean() < 0.01
+
+
+def test_a_shadow_in_the_hair_and_natural_hair_are_no_hats():
+    sure = lambda x, y: np.where(  # noqa: E731
+        (np.abs(x) < 12)[..., None], np.eye(len(Part))[Part.COVER], np.eye(len(Part))[Part.HAIR]
+    )
+    top, told = _read((70, 48, 36), sure)
+    assert told.shares[top][:, Part.HAIR].mean() > 0.6
+    only_hair = lambda x, y: np.broadcast_to(np.eye(len(Part))[Part.HAIR], (*x.shape, len(Part)))  # noqa: E731
+    for natural in ((70, 48, 36), (225, 200, 150), (150, 66, 30), (25, 22, 24), (190, 188, 185)):
+        top, told = _read(natural, only_hair)
+        assert told.shares[top][:, Part.HAIR].min() == 1, natural
+    top, told = _read((60, 140, 70), only_hair)  # smooth and green
+    assert told.shares[top][:, Part.HAIR].mean() < 0.1

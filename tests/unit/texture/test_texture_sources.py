@@ -319,7 +319,7 @@ def test_a_hat_is_no_hair(heads):
         middle = brows - np.array([0, 0.75 * height])
         shade = np.linspace(0.75, 1.1, pixels.shape[1])[None, :, None]
         mask = np.zeros(pixels.shape[:2], np.uint8)
-        axes = (int(0.95 * height), int(0.62 * height))
+        axes = (int(0.85 * height), int(0.55 * height))
         cv2.ellipse(mask, middle.astype(int).tolist(), axes, 0, 0, 360, 1, -1)
         return np.where(mask[..., None] > 0, np.clip(np.array(red) * shade, 0, 255), pixels).astype(np.uint8)
 
