@@ -1,6 +1,6 @@
 """Draws docs/images/synthetic-photos.jpg: sixty synthetic photos of one series.
 
-    python packaging/models/make_photo_sheet.py [--seed 501] [--output docs/images]
+python packaging/models/make_photo_sheet.py [--seed 501] [--output docs/images]
 """
 
 import argparse
