@@ -6,7 +6,7 @@ Colours are added up as logarithms of sRGB: what absorbs light multiplies it. Bl
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -304,15 +304,18 @@ def paint_skin(canvas: Canvas, modes: Float32Array, values: dict[str, float]) ->
     base = np.log(tone_colour(values["tone"])) + _LIFT * (1 - 0.55 * dark)
     base = base + values["undertone"] * np.array([-0.008, 0.022, -0.045])
     broad = cv2.resize(_broad_colour(canvas, modes, values), (size, size), interpolation=cv2.INTER_LINEAR)
-    log: Float32Array = np.asarray(broad + canvas.relief, dtype=np.float32)
-    log += base.astype(np.float32)
+    log: Any = cv2.add(
+        broad + base.astype(np.float32), canvas.relief
+    )  # cv2's stubs do not know what it returns
     depth = values["wrinkles"]
     grey = canvas.pores * np.float32(0.020 * values["pores"]) + canvas.wrinkles * np.float32(depth)
     grey += canvas.lashes * np.float32(0.6 + 1.2 * values["lashes"])
-    log += grey[..., None]
-    lips = canvas.lips
+    log = cv2.add(log, cv2.merge([grey, grey, grey]))
+    rows, columns = (np.flatnonzero(canvas.lips.any(axis=axis)) for axis in (1, 0))
+    some = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else np.s_[:0, :0]
+    lips = canvas.lips[some]
     rim = lips * (1 - lips) * np.float32(-0.55 * values["lip_edge"] * (0.5 + dark))
-    log += lips[..., None] * _lip_colour(values) + rim[..., None]
+    log[some] += lips[..., None] * _lip_colour(values) + rim[..., None]
     flat = log.reshape(-1, 3)
     _spotted(flat, canvas, values)
     colour = np.asarray(cv2.exp(log), dtype=np.float32).reshape(-1, 3)
@@ -320,4 +323,7 @@ def paint_skin(canvas: Canvas, modes: Float32Array, values: dict[str, float]) ->
     brow = hair_colour_of({**values, "hair_grey": 0.6 * values["hair_grey"]}) * 0.82
     _brows(colour, canvas, values, brow)
     _beard_and_hair(colour, canvas, values, hair)
-    return np.clip(colour, 0, 255).astype(np.uint8).reshape(size, size, 3)
+    # Rounded down, as astype() does, and held to 255 by cv2.
+    return np.asarray(cv2.convertScaleAbs(colour, alpha=1.0, beta=-0.5), dtype=np.uint8).reshape(
+        size, size, 3
+    )

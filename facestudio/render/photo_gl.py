@@ -30,6 +30,7 @@ _BIAS_MM, _SKY_BIAS_MM = 2.5, 6.0
 _UNITS = {"texture": 0, "labels": 1, "grain": 2, "key_shadow": 3, "sky_shadow": 4}
 _COLUMNS = ((0, 3, 0), (1, 3, 12), (2, 2, 24), (3, 4, 32))  # location, components, offset in bytes
 _STRIDE = 48
+_LEVELS = 5  # of textures, each half as large as the one before
 
 
 class PhotoRenderer:
@@ -360,28 +361,23 @@ class PhotoRenderer:
         gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
         gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[unit])
         gl.glPixelStorei(gl.GL_UNPACK_ALIGNMENT, 1)
-        height, width = pixels.shape[:2]
         if pixels.ndim == 2:
             inner, form = gl.GL_R8, gl.GL_RED
         elif pixels.shape[2] == 4:
             inner, form = gl.GL_SRGB8_ALPHA8, gl.GL_RGBA
         else:
             inner, form = gl.GL_SRGB8, gl.GL_RGB
-        gl.glTexImage2D(
-            gl.GL_TEXTURE_2D,
-            0,
-            inner,
-            width,
-            height,
-            0,
-            form,
-            gl.GL_UNSIGNED_BYTE,
-            np.ascontiguousarray(pixels),
-        )
-        if srgb:
-            gl.glGenerateMipmap(gl.GL_TEXTURE_2D)
+        picture: Any = np.ascontiguousarray(pixels)
+        levels = _LEVELS if srgb and min(pixels.shape[:2]) >= 2**_LEVELS else 1
+        gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAX_LEVEL, levels - 1)
+        for level in range(levels):  # a software driver takes longer to make them
+            height, width = picture.shape[:2]
+            gl.glTexImage2D(
+                gl.GL_TEXTURE_2D, level, inner, width, height, 0, form, gl.GL_UNSIGNED_BYTE, picture
+            )
+            picture = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
         gl.glTexParameteri(
-            gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_LINEAR if srgb else gl.GL_NEAREST
+            gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_NEAREST if srgb else gl.GL_NEAREST
         )
         gl.glTexParameteri(
             gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR if srgb else gl.GL_NEAREST

@@ -99,7 +99,7 @@ def beard_surface(
         return None
     sites = root_sites()
     density = _region(beard.style, sites.places, beard.cheek) * (1 - on_lips)
-    wanted = {"stubble": 1900, "short": 2600, "full": 2600, "long": 2400}.get(beard.style, 900)
+    wanted = {"stubble": 2200, "short": 3000, "full": 2600, "long": 2400}.get(beard.style, 1500)
     count = min(round(wanted * detail * (0.5 + 0.5 * person.beard_growth)), int((density > 0.01).sum()))
     if count < 30:
         return None
@@ -119,7 +119,7 @@ def beard_surface(
         off_face=False,
     )
     strands = grow(rng, sites.on(posed, chosen), sites.on(normals, chosen), growth, reach, down, guides=500)
-    width = {"stubble": 0.28, "short": 0.5}.get(beard.style, 0.8)
+    width = {"stubble": 0.26, "short": 0.42}.get(beard.style, 0.45 if beard.length < 10 else 0.7)
     return ribbons(
         rng,
         strands,

@@ -2,18 +2,26 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
+import cv2
 import numpy as np
 
 from facestudio.geometry.mesh import vertex_normals
+from facestudio.render.occlusion import template_occlusion
 from facestudio.render.photo_scene import Kind, Surface, pack_vertices
 from facestudio.synthesis.labels import Label
 from facestudio.synthesis.noise import smooth_noise
 from facestudio.synthesis.person import to_linear
-from facestudio.values import ByteArray, FloatArray, IntArray
+from facestudio.template.model import load_template
+from facestudio.template.parts import template_parts
+from facestudio.values import ByteArray, Float32Array, FloatArray, IntArray
 
 _AROUND, _DOWN = 56, 30
 _FABRIC = 256
+_UNDER = 0.06  # skin reaches so far below the hem, share of the torso
+_FOOT = (0.0, 0.4, 1.0)  # where along the rings below the neck's own lie
+_OVER_MM = (-1.2, 2.5, 2.5)  # it comes out of the neck, and then covers its foot
 # Rings from the neck down: height, half width, half depth, and how far forward, mm.
 _RINGS = np.array(
     [
@@ -33,23 +41,76 @@ _RINGS = np.array(
 
 
 @cache
-def _grid() -> tuple[FloatArray, FloatArray, IntArray]:
-    """Angle around (0 front) and place down (0..1) of the torso's vertices, and its triangles."""
-    turn = np.linspace(-np.pi, np.pi, _AROUND + 1)
-    down = np.linspace(0, 1, _DOWN)
-    around, along = np.meshgrid(turn, down)
-    ids = np.arange(_DOWN * (_AROUND + 1)).reshape(_DOWN, _AROUND + 1)
+def _grid(fineness: float = 1.0) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Angle around (0 front) and place down (0..1) of the torso's vertices, and its quads."""
+    columns, rows = round(_AROUND * fineness) + 1, round(_DOWN * fineness)
+    around, along = np.meshgrid(np.linspace(-np.pi, np.pi, columns), np.linspace(0, 1, rows))
+    ids = np.arange(rows * columns).reshape(rows, columns)
     quads = np.stack([ids[:-1, :-1], ids[1:, :-1], ids[1:, 1:], ids[:-1, 1:]], axis=-1).reshape(-1, 4)
-    return around.ravel(), along.ravel(), quads.astype(np.int32)
+    # The front first: what lies behind it need not be shaded.
+    order = np.argsort(np.abs(around.ravel()[quads].mean(axis=1)), kind="stable")
+    return around.ravel(), along.ravel(), quads[order].astype(np.int32)
 
 
-def _torso(rng_width: float, lift: float, out_mm: float) -> FloatArray:
-    """Points of the torso grid, (N, 3) mm around the neck's foot; `out_mm` larger than the body."""
-    around, along, _ = _grid()
+@cache
+def _foot_rings() -> tuple[IntArray, ...]:
+    """Return vertex ids of three rings around the neck, the lowest last, each from behind over the right."""
+    template, parts = load_template(), template_parts()
+    away = parts.rings_from(parts.collar, len(_FOOT))
+    rings: list[IntArray] = []
+    for k in reversed(range(len(_FOOT))):
+        ring = np.flatnonzero((away == k) & parts.outer)
+        off = template.vertices[ring] - template.vertices[ring].mean(axis=0)
+        rings.append(ring[np.argsort(np.arctan2(off[:, 0], off[:, 2]))].astype(np.int32))
+    return tuple(rings)
+
+
+def _around_ring(around: FloatArray, ring: FloatArray, values: FloatArray) -> FloatArray:
+    """Return what a ring's vertices (R, 3) hold, (R, C), at angles (N,) around its middle, (N, C)."""
+    off = ring - ring.mean(axis=0)
+    turn = np.arctan2(off[:, 0], off[:, 2])
+    columns = [np.interp(around, turn, column, period=2 * np.pi) for column in values.T]
+    return np.stack(columns, axis=1)
+
+
+def _joined(body: FloatArray, around: FloatArray, along: FloatArray, foot: list[FloatArray]) -> FloatArray:
+    """Return the torso (N, 3) carried on from the neck: it lies close on the neck's foot and leaves it smoothly.
+
+    Parameters
+    ----------
+    body
+        (N, 3) mm: the torso by itself.
+    around, along
+        (N,) its grid.
+    foot
+        The neck's rings, (R, 3) mm each, in the torso's frame, the lowest last.
+    """
+    at = along * (len(_RINGS) - 1)
+    onto = np.stack([_around_ring(around, ring, ring) for ring in foot])
+    out = np.stack([np.sin(around), np.zeros(len(around)), np.cos(around)], axis=1)
+    onto += np.array(_OVER_MM)[:, None, None] * out
+    k = np.minimum(at / _FOOT[-1] * (len(foot) - 1), len(foot) - 1)
+    low = np.minimum(k.astype(int), len(foot) - 2)
+    share, each = (k - low)[:, None], np.arange(len(around))
+    neck = onto[low, each] * (1 - share) + onto[low + 1, each] * share
+    # Below the foot the torso's own course goes on from there.
+    start = np.stack([np.interp(_FOOT[-1], np.arange(len(_RINGS)), _RINGS[:, c]) for c in range(4)])
+    first = np.stack(
+        [start[1] * np.sin(around), np.full(len(around), start[0]), start[2] * np.cos(around) + start[3]],
+        axis=1,
+    )
+    t = np.clip((at - _FOOT[-1]) / 3.2, 0, 1)[:, None]
+    free = neck + np.where(at[:, None] > _FOOT[-1], body - first, 0.0)
+    return free + (body - free) * (t * t * (3 - 2 * t))
+
+
+def _torso(rng_width: float, lift: float, fineness: float = 1.0) -> FloatArray:
+    """Points of the torso grid, (N, 3) mm around the neck's foot."""
+    around, along, _ = _grid(fineness)
     at = along * (len(_RINGS) - 1)
     rings = np.stack([np.interp(at, np.arange(len(_RINGS)), _RINGS[:, k]) for k in range(4)], axis=1)
-    wide = np.where(rings[:, 1] > 60, 60 + (rings[:, 1] - 60) * rng_width, rings[:, 1]) + out_mm
-    deep = rings[:, 2] + out_mm
+    wide = np.where(rings[:, 1] > 60, 60 + (rings[:, 1] - 60) * rng_width, rings[:, 1])
+    deep = rings[:, 2]
     # Shoulders slope: sides lie lower than front and back of the same ring.
     drop = lift * np.clip((rings[:, 1] - 60) / 100, 0, 1) * np.abs(np.sin(around)) ** 2
     x = wide * np.sign(np.sin(around)) * np.abs(np.sin(around)) ** 0.9
@@ -109,8 +170,44 @@ def _neckline(rng: np.random.Generator, style: str) -> FloatArray:
     return line
 
 
+def _folds(rng: np.random.Generator) -> Float32Array:
+    """Draw how cloth is folded, (_FABRIC, _FABRIC) float32, about -1..1: long folds that run down and aslant."""
+    size = _FABRIC // 2
+    noise = smooth_noise(rng, _FABRIC, int(rng.integers(26, 60)), 2)
+    y, x = np.mgrid[:size, :size] * 2
+    lean = rng.uniform(-1.2, 1.2)
+    # Left and right lean towards each other.
+    u = (x * 2 + lean * np.abs(x - size) + 0.5 * lean * y).astype(np.int32) % _FABRIC
+    v = (y * rng.uniform(0.35, 0.8)).astype(np.int32) % _FABRIC
+    field = np.tanh(cv2.resize(noise[v, u], (_FABRIC, _FABRIC), interpolation=cv2.INTER_CUBIC))
+    return np.asarray(0.6 * field + 0.4 * (1 - 2 * np.abs(field)), dtype=np.float32)  # with ridges
+
+
+def _sewn(picture: ByteArray, line: FloatArray, style: str, depth: Float32Array) -> ByteArray:
+    """Return cloth (_FABRIC, _FABRIC, 3) uint8 with shaded folds, a hem along its neckline, and a shirt's buttons."""
+    below = (np.arange(_FABRIC)[:, None] / _FABRIC - line[None]).astype(np.float32)
+    band = 0.012 if style in ("v", "scoop", "off", "boat") else 0.022
+    shade = 1 - 0.3 * np.exp(-(((below - band) / 0.0045) ** 2)) - 0.18 * np.exp(-below.clip(0) / 0.004)
+    shade = np.asarray(shade * (1 + 0.10 * depth), dtype=np.float32)
+    cloth: Any = cv2.multiply(picture.astype(np.float32), cv2.merge([shade, shade, shade]))
+    if style == "shirt":
+        middle = _FABRIC // 2
+        cloth[:, [middle - 3, middle + 3]] *= 0.8
+        first = int((line[middle] + 0.04) * _FABRIC)
+        for row in range(first, _FABRIC, 16):
+            button = 0.55 * cloth[row, middle] + 30
+            cv2.circle(cloth, (middle, row), 1, tuple(float(c) for c in button), -1)
+    return np.clip(cloth, 0, 255).astype(np.uint8)
+
+
 def torso_surfaces(
-    rng: np.random.Generator, pivot: FloatArray, turn: FloatArray, skin_colour: FloatArray
+    rng: np.random.Generator,
+    head: FloatArray,
+    pivot: FloatArray,
+    turn: FloatArray,
+    skin_colour: FloatArray,
+    *,
+    fineness: float = 1.0,
 ) -> tuple[str, list[Surface]]:
     """Return what is worn, and the surfaces of neck, shoulders and clothes.
 
@@ -118,12 +215,16 @@ def torso_surfaces(
     ----------
     rng
         Source of chance.
+    head
+        (V, 3) mm, head space: the head's vertices; the shoulders carry on its neck.
     pivot
         (3,) mm, head space: the middle of the neck's foot.
     turn
         (3, 3): rotation of the torso relative to the head.
     skin_colour
         (3,) sRGB 0..255 of the neck.
+    fineness
+        Of the cloth's grid.
     """
     around, along, quads = _grid()
     broad, slope = rng.uniform(0.82, 1.1), rng.uniform(10, 55)
@@ -137,25 +238,40 @@ def torso_surfaces(
     def placed(points: FloatArray) -> FloatArray:
         return (points + np.array([0.0, raise_mm, 0.0])) @ turn.T + pivot
 
-    body = placed(_torso(broad, slope, 0.0))
+    foot = [(head[ring] - pivot) @ turn - np.array([0.0, raise_mm, 0.0]) for ring in _foot_rings()]
+    line = _neckline(rng, style)
+    body = placed(_joined(_torso(broad, slope), around, along, foot))
     normals = vertex_normals(body, quads)
+    # The chin shades the neck as it does on the head; next to the hem cloth shades the skin.
+    shade = _around_ring(around, foot[0], template_occlusion()[_foot_rings()[0]][:, None].astype(np.float64))
+    shade = 0.35 + 0.65 * np.clip(shade[:, 0], 0, 1)
+    sky = shade + (0.95 - shade) * np.clip(along * 6, 0, 1)
+    above = np.interp(around, np.linspace(-np.pi, np.pi, _FABRIC), line) - along
+    bare = (above > -_UNDER)[triangles].any(axis=1)  # under the cloth there is nothing to see
+    sky = sky * np.where(above > -0.02, 1 - 0.4 * np.exp(-np.clip(above, 0, None) / 0.02), 1.0)
     out.append(
         Surface(
             Kind.SKIN,
             Label.SKIN,
-            pack_vertices(body, normals, uvs, to_linear(skin_colour), 0.95),
-            triangles,
+            pack_vertices(body, normals, uvs, to_linear(skin_colour), sky),
+            triangles[bare],
             grain=0.1,
             grain_scale=40.0,
         )
     )
-    cloth = _torso(broad, slope, float(rng.uniform(3, 7)))
-    cloth[:, 1] += 2.0 + rng.uniform(0, 2) * np.sin(around * int(rng.integers(2, 6)) + rng.uniform(0, 6))
-    cloth = placed(cloth)
-    picture = fabric(rng)
-    alpha: ByteArray = np.where(
-        np.arange(_FABRIC)[:, None] / _FABRIC >= _neckline(rng, style)[None], 255, 0
-    ).astype(np.uint8)
+    around, along, quads = _grid(fineness)
+    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
+    uvs = np.stack([around / (2 * np.pi) + 0.5, along], axis=1)
+    cloth = _joined(_torso(broad, slope, fineness), around, along, foot)
+    depth = _folds(rng)
+    rows, columns = ((x * (_FABRIC - 1)).astype(int) for x in (along, uvs[:, 0]))
+    loose = np.clip((along - 0.2) / 0.3, 0, 1)
+    out_mm = float(rng.uniform(2.5, 6)) + depth[rows, columns] * (rng.uniform(1.0, 6.0) * loose)
+    cloth = placed(cloth + vertex_normals(cloth, quads) * out_mm[:, None])
+    picture = _sewn(fabric(rng), line, style, depth)
+    # A ramp in place of a step: its middle is a smooth line at any size.
+    ramp = 127.5 + 64 * (np.arange(_FABRIC)[:, None] - line[None] * _FABRIC)
+    alpha: ByteArray = np.clip(ramp, 0, 255).astype(np.uint8)
     normals = vertex_normals(cloth, quads)
     folds = float(rng.uniform(0.1, 0.5))
     out.append(

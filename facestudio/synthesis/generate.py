@@ -36,7 +36,7 @@ from facestudio.values import Camera, FloatArray
 
 SMALLEST, LARGEST = 64, 2048
 _GLASSES, _HAT, _OCCLUDER = 0.22, 0.09, 0.08  # shares of photos
-_FINENESS = 1.5
+_FINENESS = 1.375
 
 
 @lru_cache(maxsize=1)
@@ -98,7 +98,7 @@ def draw_photo(
     check_size(size)
     template = load_template()
     rng = np.random.default_rng([seed, index, int(held_out)])
-    atlas = 896 if size > 640 else 640 if size > 320 else 448
+    atlas = 896 if size > 640 else 640 if size > 320 else 448 if size > 256 else 384
     identity = draw_identity(rng, held_out)
     skin = draw_skin(rng, atlas)
     person = draw_person(rng, 1 - float(mean_face_colour(skin).mean()) / 255)
@@ -156,7 +156,9 @@ def draw_photo(
     if rng.random() < _OCCLUDER:
         worn["occluder"], found = occluder_surfaces(rng, mesh, reach, colour)
         surfaces += found
-    worn["clothes"], found = _torso(rng, posed, camera, neck_colour(painted.pixels))
+    worn["clothes"], found = _torso(
+        rng, posed, camera, neck_colour(painted.pixels), 1.3 if size > 320 else 1.0
+    )
     surfaces += found
 
     centre = np.array([0.0, 0.0, 15.0])
@@ -207,7 +209,7 @@ def draw_photo(
 
 
 def _torso(
-    rng: np.random.Generator, posed: FloatArray, camera: Camera, colour: FloatArray
+    rng: np.random.Generator, posed: FloatArray, camera: Camera, colour: FloatArray, fineness: float
 ) -> tuple[str, list[Surface]]:
     """Neck and shoulders: they turn with the head only in part, and stay upright."""
     yaw, pitch, roll = head_angles(camera.rotation)
@@ -216,7 +218,7 @@ def _torso(
         yaw * follow + rng.normal(0, 0.12), pitch * rng.uniform(0.4, 0.9), roll * rng.uniform(0.1, 0.6)
     )
     pivot = posed[list(_neck_rim())].mean(axis=0)
-    return torso_surfaces(rng, pivot, camera.rotation.T @ upright, colour)
+    return torso_surfaces(rng, posed, pivot, camera.rotation.T @ upright, colour, fineness=fineness)
 
 
 @lru_cache(maxsize=1)
@@ -229,8 +231,9 @@ def _neck_rim() -> tuple[int, ...]:
 
 
 def _over(layers: PhotoLayers, background: np.ndarray) -> np.ndarray:
-    clear = 1 - layers.colour[..., 3:].astype(np.float32) / 255
-    return layers.colour[..., :3] + background.astype(np.float32) * clear
+    clear = 1 - layers.colour[..., 3].astype(np.float32) / 255
+    behind = cv2.multiply(background.astype(np.float32), cv2.merge([clear, clear, clear]))
+    return np.asarray(cv2.add(behind, layers.colour[..., :3].astype(np.float32)))
 
 
 def generate(

@@ -187,7 +187,7 @@ def draw_hair(rng: np.random.Generator, person: Person, under_hat: bool = False)
             clump=rng.uniform(0.2, 0.6),
             mess=rng.uniform(0.03, 0.1),
         )
-        width, count = 2.0, 2300
+        width, count = 1.6, 2800
     elif cut == "curly":
         growth = Growth(
             rng.uniform(60, 230),
@@ -202,7 +202,7 @@ def draw_hair(rng: np.random.Generator, person: Person, under_hat: bool = False)
             clump=0.55,
             mess=0.15,
         )
-        width, count = 1.6, 2600
+        width, count = 1.3, 3000
     elif cut == "afro":
         growth = Growth(
             rng.uniform(25, 75),

@@ -90,14 +90,14 @@ def apply_finish(rng: np.random.Generator, drawn: Float32Array, finish: Finish) 
     if rng.random() < 0.4:
         t = np.linspace(-1, 1, size, dtype=np.float32)
         dark = 1 - rng.uniform(0.05, 0.35) * 0.5 * (t[:, None] ** 2 + t[None] ** 2)
-        picture *= dark[..., None]
+        picture = cv2.multiply(picture, cv2.merge([dark, dark, dark]))
     if finish.detail < 1:
         small = max(32, round(size * finish.detail))
         picture = cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA)
         picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
     if finish.noise > 0.5:
         grains = rng.standard_normal((size, size), dtype=np.float32) * np.float32(finish.noise)
-        picture += grains[..., None]
+        picture = cv2.add(picture, cv2.merge([grains, grains, grains]))
         if finish.noise > 3:
             half = rng.standard_normal((size // 2, size // 2, 3), dtype=np.float32) * np.float32(
                 finish.noise * 0.8

@@ -12,6 +12,7 @@ from facestudio.render.photo_scene import Kind, Surface, pack_vertices
 from facestudio.synthesis.scalp import CENTRE, HeadReach
 from facestudio.values import FloatArray
 
+_STRAY = 0.07  # share of strands that go ways of their own
 Comb = Callable[[FloatArray], FloatArray]
 """From places (N, 3) mm to the direction hair is combed in there, (N, 3)."""
 
@@ -104,12 +105,13 @@ def grow(
     t = np.linspace(0, 1, growth.steps)
     spread = 1 - growth.clump * t**1.3
     own = roots - roots[first][near]
-    stretch = rng.uniform(0.7, 1.08, len(roots))
+    stretch = rng.uniform(0.58, 1.08, len(roots))
     ride = path[near] - roots[first][near][:, None]
     strands = roots[:, None] + ride * stretch[:, None, None] + own[:, None] * (spread - 1)[None, :, None]
-    strands += (
-        rng.normal(0, 1, (len(roots), 1, 3)) * (growth.mess * 0.09 * growth.length * t**1.5)[None, :, None]
-    )
+    astray = np.where(rng.random(len(roots)) < _STRAY, 3.0, 1.0)
+    strands += (rng.normal(0, 1, (len(roots), 1, 3)) * astray[:, None, None]) * (
+        growth.mess * 0.09 * growth.length * t**1.5
+    )[None, :, None]
     if growth.wave_mm > 0:
         strands += _waves(rng, strands, near, growth)
     clearance = 0.6 + growth.volume * 0.25 * rng.random((len(roots), 1)) * t[None]
@@ -188,7 +190,7 @@ def ribbons(
     grey: float = 0.0,
     gloss: float = 0.6,
     root_sky: float = 0.4,
-    taper: float = 0.35,
+    taper: float = 0.08,
     shadow_every: int = 3,
 ) -> Surface:
     """Return strands (N, K, 3) mm as ribbons that face the camera.
@@ -227,7 +229,7 @@ def ribbons(
     along = _unit(along)
     side = _unit(np.cross(along, eye - strands))
     t = np.linspace(0, 1, steps)
-    wide = width_mm / 2 * rng.uniform(0.6, 1.4, count)[:, None] * (1 - (1 - taper) * t**2)[None]
+    wide = width_mm / 2 * rng.uniform(0.5, 1.5, count)[:, None] * (1 - (1 - taper) * t**3)[None]
     # One vertex a step, left and right in turn: half the triangles of a ribbon with two.
     sign = np.where(np.arange(steps) % 2 == 0, -1.3, 1.3)
     points = strands + side * (wide * sign)[..., None]

@@ -35,16 +35,14 @@ out vec3 v_glint;            // what is mirrored of all but the key lamp
 #endif
 #endif
 
-// Two rings of places around the point in the sky's shadow map.
+// Places around the point in the sky's shadow map, in turn far and near.
+const vec2 ring[5] = vec2[5](vec2(0.0289, 0.0198), vec2(-0.0117, 0.0192), vec2(-0.0346, -0.0052),
+    vec2(-0.0014, -0.0224), vec2(0.0255, -0.0240));
+
 float open_sky(vec3 at) {
     float sum = 0.0;
-    for (int i = 0; i < 4; ++i) {
-        float angle = 0.6 + 1.5708 * float(i);
-        vec2 a = vec2(cos(angle), sin(angle));
-        sum += textureLod(u_sky_shadow, vec3(at.xy + 0.035 * a, at.z), 0.0)
-            + textureLod(u_sky_shadow, vec3(at.xy + 0.019 * vec2(a.x - a.y, a.x + a.y) * 0.7071, at.z), 0.0);
-    }
-    return sum / 8.0;
+    for (int i = 0; i < 5; ++i) sum += textureLod(u_sky_shadow, vec3(at.xy + ring[i], at.z), 0.0);
+    return sum / 5.0;
 }
 
 #if KIND == HAIR

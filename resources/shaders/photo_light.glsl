@@ -7,10 +7,10 @@
 #define SHINY 4
 #define LENS 5
 #define WET 6
-// The far side of these is not seen, and what is seen is smooth: light from around is gathered at the vertices.
-#define SMOOTH (KIND == SKIN || KIND == EYE || KIND == WET)
+// What is seen of these is smooth: light from around is gathered at the vertices.
+#define SMOOTH (KIND == SKIN || KIND == EYE || KIND == WET || KIND == CLOTH)
 // Highlights of these are broad: those of the weaker lamps are gathered at the vertices, too.
-#define BROAD (KIND == SKIN)
+#define BROAD (KIND == SKIN || KIND == CLOTH)
 
 const int MAX_LIGHTS = 4;
 uniform vec3 u_harmonics[9];            // irradiance over pi
