@@ -32,7 +32,7 @@ def likeness(photos: list[tuple[Photo, Landmarks]], database: HeadDatabase) -> F
     if not has_embeddings(database.name):
         return None
     each = [likeness_of(database, photo.pixels, landmarks.points) for photo, landmarks in photos]
-    return np.mean(each, axis=0, dtype=np.float32)
+    return np.stack(each).mean(axis=0).astype(np.float32)
 
 
 def heads_like(

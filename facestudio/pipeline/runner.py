@@ -8,19 +8,16 @@ from typing import Any, TypeVar
 from threadpoolctl import ThreadpoolController
 
 from facestudio.database.model import HeadDatabase, load_database
-from facestudio.errors import NoFaceError, UsageError
+from facestudio.errors import NoFaceError
 from facestudio.landmarks.combine import locate_landmarks
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.pipeline import together
 from facestudio.pipeline.advice import advise
+from facestudio.pipeline.checks import check_request
 from facestudio.pipeline.chosen_heads import with_chosen_weights
 from facestudio.pipeline.request import (
-    METHODS,
-    MOST_PHOTOS,
-    TEXTURE_SIZES,
     CancelToken,
     Event,
-    FurtherPhoto,
     Outcome,
     Request,
     Stage,
@@ -30,10 +27,8 @@ from facestudio.pipeline.shape import ShapeProblem
 from facestudio.pipeline.shape_values import Located, Shape
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import load_template
-from facestudio.template.pins import check_pins
 from facestudio.template.sliders import adjusted
 from facestudio.texture.fuse import Sitting, make_texture
-from facestudio.texture.options import SCALP_MODES
 from facestudio.values import (
     DetectedFace,
     Float32Array,
@@ -95,7 +90,7 @@ class Runner:
         CancelledError
             If `cancel` was set.
         """
-        _check_request(request)
+        check_request(request)
         # The fit's matrices are small: BLAS threads that wait for each other make it up to fifty times slower.
         with self._threads.limit(limits=1, user_api="blas"):
             return self._run(request, on_event, cancel or CancelToken())
@@ -284,39 +279,6 @@ class _Identity:
 
     def __hash__(self) -> int:
         return id(self._value)
-
-
-def _check_request(request: Request) -> None:
-    if request.texture_size and request.texture_size not in TEXTURE_SIZES:
-        sizes = ", ".join(str(s) for s in TEXTURE_SIZES)
-        raise UsageError(f"Texture size {request.texture_size}: choose one of {sizes}")
-    if request.method not in METHODS:
-        raise UsageError(f"There is no method {request.method!r}", hint="Methods: " + ", ".join(METHODS))
-    if request.scalp not in SCALP_MODES:
-        raise UsageError(f"There is no scalp {request.scalp!r}", hint="Scalps: " + ", ".join(SCALP_MODES))
-    if request.iris is not None and not (
-        len(request.iris) == 3 and all(0 <= value <= 255 for value in request.iris)
-    ):
-        raise UsageError(f"{request.iris} is no colour of an iris: three numbers from 0 to 255")
-    if request.more:
-        if len(request.photos) > MOST_PHOTOS:
-            raise UsageError(f"At most {MOST_PHOTOS} photos of one person can be used together")
-        if request.method != METHODS[0]:
-            raise UsageError(f"Several photos of one person need the method {METHODS[0]}")
-        if not 0 <= request.shown < len(request.photos):
-            raise UsageError(f"There is no photo {request.shown} among {len(request.photos)}")
-    for one in request.photos:
-        _check_photo(one)
-
-
-def _check_photo(one: FurtherPhoto) -> None:
-    if one.face < 1:
-        raise UsageError("Faces are counted from 1")
-    if one.focal_px is not None and not 1 <= one.focal_px <= 1e6:
-        raise UsageError(f"A focal length of {one.focal_px} pixels is not possible")
-    check_pins(one.pins, len(load_template().vertices))
-    if one.landmarks is not None and one.landmarks.scheme != "ibug68":
-        raise UsageError(f"Landmarks of scheme {one.landmarks.scheme}: reconstruction takes ibug68")
 
 
 def _located(

@@ -269,10 +269,11 @@ def _pairs(first: Float32Array, second: Float32Array, both: Float32Array) -> Flo
     return own
 
 
-def _of_pairs(own: FloatArray, values: Float32Array) -> FloatArray:
+def _of_pairs(own: FloatArray, values: Float32Array | FloatArray) -> FloatArray:
     """Solve matrices (N, 2, 2) for the values (2 N, Q) of photos, then their mirror images."""
     pairs = values.astype(np.float64).reshape(2, len(own), -1).transpose(1, 0, 2)
-    return np.linalg.solve(own, pairs).transpose(1, 0, 2).reshape(values.shape)
+    solved = np.linalg.solve(own, pairs).transpose(1, 0, 2).reshape(values.shape)
+    return np.asarray(solved, dtype=np.float64)
 
 
 def _explained(missed: FloatArray, identities: FloatArray, metric: FloatArray) -> float:

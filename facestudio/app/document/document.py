@@ -37,25 +37,6 @@ class _Change(QUndoCommand):
         """Go to the later state."""
         self._document._go_to(self._after)
 
-    def remove_pins(self, vertex: int | None = None) -> None:
-        """Take a pin away, or all of them."""
-        pins = self.state.pins
-        left = () if vertex is None else without_pin(pins, vertex)
-        if left != pins:
-            self.change(
-                replace(self.state, pins=left), tr("Remove all pins") if vertex is None else tr("Remove pin")
-            )
-
-    def move_pin(self, vertex: int, by: FloatArray, *, merge: bool = False) -> None:
-        """Move a pin by (2,) pixels in one undo step; with `merge` it joins the step before if that merged too."""
-        if not merge:
-            self._serial += 1
-        pins = tuple(
-            replace(pin, x=pin.x + float(by[0]), y=pin.y + float(by[1])) if pin.vertex == vertex else pin
-            for pin in self.state.pins
-        )
-        self._push(replace(self.state, pins=pins), tr("Nudge pin"), self._serial)
-
     def undo(self) -> None:
         """Go to the earlier state."""
         self._document._go_to(self._before)

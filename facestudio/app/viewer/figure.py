@@ -238,7 +238,8 @@ def coverage_picture(texture: Texture) -> ByteArray:
     shades[0] = 128.0
     # Of a texel, one of four tints and one of 256 greys: 1024 colours in all.
     table = (0.55 * tints[:, None] + 0.45 * shades[..., None]).astype(np.uint8).reshape(-1, 3)
-    return read_only(table[np.minimum(labels, 3).astype(np.int32) * 256 + grey], np.uint8)
+    chosen = np.minimum(np.asarray(labels, dtype=np.int32), 3) * 256 + np.asarray(grey, dtype=np.int32)
+    return read_only(table[chosen], np.uint8)
 
 
 def expression_shapes(deltas: Float32Array) -> tuple[Float32Array, Float32Array]:
