@@ -13,7 +13,7 @@ import numpy as np
 
 from facestudio.values import FloatArray, read_only
 
-SHARED = 0.35
+SHARED = 0.7
 """r: the share of what a photo's fit misses that another photo's misses too.
 
 Chosen, not fitted: which value measures best differs with the observer and the photos (docs/shape.md).

@@ -23,8 +23,8 @@ def shots():
     """Three drawn photos of one person."""
     database = load_database()
     return [
-        studio_photo(database.vertices(31), database.skins[31], np.random.default_rng(seed), size=384)
-        for seed in (4, 11, 15)
+        studio_photo(database.vertices(60), database.skins[60], np.random.default_rng(seed), size=384)
+        for seed in (64, 71, 75)
     ]
 
 
@@ -59,7 +59,7 @@ def test_three_photos_know_more_than_each(shots, joint):
     truth = shots[0].head
     alone = [single.run(Request(shot.photo, texture_size=0)).head.vertices for shot in shots]
     errors = [surface_error(template, vertices, truth).median for vertices in alone]
-    assert surface_error(template, joint.vertices, truth).median < np.mean(errors)
+    assert surface_error(template, joint.vertices, truth).median < 0.9 * np.mean(errors)
 
 
 def test_each_photo_has_its_own_camera_and_points(shots, joint, request_of, runner):
