@@ -26,9 +26,9 @@ _DEPTHS = np.array([34.0, 36.0, 38.0, 42.0, 47.0, 50.0, 51.0, 51.0, 53.0, 58.0, 
 _LOWEST, _HIGHEST, _ROW_MM = 24.0, 108.0, 4.0  # heights between which the photo is asked
 _BACK, _FRONT, _STEP_MM = 14.0, 83.0, 3.0
 _HANGS_MM, _MOST_MM = (
-    (30.0, 80.0),
-    (5.0, 18.0),
-)  # heights, and how far before the usual a hairline may lie there
+    (30.0, 45.0, 62.0),
+    (5.0, 10.0, 36.0),
+)  # heights, and how far before the usual a hairline may lie there: a fringe goes on to the temples
 _USUAL = 0.05  # what a step away from the usual hairline costs, in steps of sure evidence
 _STIFF = 0.22  # what a bend of one step costs
 _SIDE_FROM, _SIDE_TO = 36.0, 47.0  # from so far sideways (mm) the curve decides

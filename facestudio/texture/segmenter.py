@@ -29,6 +29,8 @@ FACE_LAYERS = {"features_64": 32, "features_32": 64, "features_16": 128, "featur
 
 _MIDDLE = np.array([0.0, 0.0, 50.0])  # head space, mm: where the middle of the square lies
 _UP_MM = 60.0
+_SPECK_MM2 = 600.0
+_AMID = 0.9
 
 
 class Part(IntEnum):
@@ -168,4 +170,28 @@ def parts_of_square(pixels: ByteArray, to_photo: FloatArray) -> PhotoParts:
     """
     square, inner = cut_square(pixels, to_photo), cut_square(pixels, inner_square(to_photo))
     found = load_segmenter().run(seen_layers(square, inner))["shares"][0]
-    return PhotoParts(np.ascontiguousarray(found.transpose(1, 2, 0)), to_photo)
+    return PhotoParts(without_specks(np.ascontiguousarray(found.transpose(1, 2, 0))), to_photo)
+
+
+def without_specks(shares: Float32Array) -> Float32Array:
+    """Return shares (S, S, 5) in which small spots amid hair are hair: they are its shine.
+
+    A spot has less than `_SPECK_MM2` and nearly nothing but hair around it.
+    """
+    label = shares.argmax(axis=2)
+    hair = (label == Part.HAIR).astype(np.uint8)
+    count, spot, stats, _ = cv2.connectedComponentsWithStats(1 - hair, connectivity=8)
+    out = shares.copy()
+    for number in range(1, count):
+        if stats[number, cv2.CC_STAT_AREA] * SQUARE_MM**2 > _SPECK_MM2:
+            continue
+        own = (spot == number).astype(np.uint8)
+        near = cv2.dilate(own, np.ones((5, 5), np.uint8)) > 0
+        around = near & (own == 0)
+        if hair[around].mean() < _AMID:
+            continue
+        kept = np.where(near, np.float32(0), np.float32(1))[..., None]
+        spared = out.sum(axis=2) * near
+        out *= kept
+        out[..., Part.HAIR] += spared
+    return out

@@ -226,8 +226,7 @@ def save_onnx(network: Any, report: SegmenterReport, path: Path) -> None:
 
 def _halve(model: Any) -> None:
     """Keep the large weights of an ONNX model in half precision, with a cast back before they are used."""
-    from onnx import TensorProto, helper, numpy_helper
-
+    onnx, numpy_helper = _library("onnx"), _library("onnx.numpy_helper")
     for one in list(model.graph.initializer):
         values = numpy_helper.to_array(one)
         if values.dtype != np.float32 or values.size < 256:
@@ -236,4 +235,6 @@ def _halve(model: Any) -> None:
         half = numpy_helper.from_array(values.astype(np.float16), name + ".half")
         model.graph.initializer.remove(one)
         model.graph.initializer.append(half)
-        model.graph.node.insert(0, helper.make_node("Cast", [half.name], [name], to=TensorProto.FLOAT))
+        model.graph.node.insert(
+            0, onnx.helper.make_node("Cast", [half.name], [name], to=onnx.TensorProto.FLOAT)
+        )

@@ -25,6 +25,7 @@ from facestudio.texture.segmenter import (
     inner_square,
     parts_of_square,
     square_around,
+    without_specks,
 )
 from facestudio.training.template_points import studio_camera
 
@@ -198,3 +199,18 @@ def test_a_shadow_in_the_hair_and_natural_hair_are_no_hats():
         assert told.shares[top][:, Part.HAIR].min() == 1, natural
     top, told = _read((60, 140, 70), only_hair)  # smooth and green
     assert told.shares[top][:, Part.HAIR].mean() < 0.1
+
+
+def test_shine_amid_hair_is_hair_and_nothing_else_changes():
+    shares = np.full((64, 64, 5), 0.02, dtype=np.float32)
+    shares[..., Part.BACKGROUND] = 0.92
+    shares[4:40, 4:60] = [0.02, 0.02, 0.92, 0.02, 0.02]
+    shares[30:60, 20:44] = [0.02, 0.92, 0.02, 0.02, 0.02]  # the face, open to the rest
+    clean = shares.copy()
+    shares[10:14, 30:36] = [0.02, 0.1, 0.2, 0.02, 0.66]  # a small spot said to be a cover
+    tidy = without_specks(shares)
+    assert (tidy.argmax(axis=2) == clean.argmax(axis=2)).all()
+    np.testing.assert_allclose(tidy.sum(axis=2), 1.0, atol=1e-5)
+    assert (tidy[30:] == shares[30:]).all()
+    shares[6:28, 24:56] = [0.02, 0.02, 0.02, 0.02, 0.92]  # large: a band or a cap
+    assert (without_specks(shares) == shares).all()
