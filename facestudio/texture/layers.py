@@ -24,6 +24,7 @@ _SOFT = 0.005  # half width of the change from one source to the next, edge leng
 _HAIR_SOFT = 0.016  # the same among hair: a hairline is no line
 _LEVEL = 0.008  # structure finer than this is not what a correction is about
 _POOR, _GOOD = 0.2, 0.55  # cosines of the viewing angle: badly and well seen
+_THINNING = 0.03  # atlas widths, for hair that hides nothing
 _STUBBLE = 0.55
 _UNLIT = 60.0  # per cent
 _LIFT_REACH, _LIFT_MOST = 0.045, 60.0  # edge lengths of the atlas; 0..255
@@ -237,6 +238,14 @@ def _hair_layer(
     near = np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)[..., None]
     colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
     colour = _single(tone + (colour - tone) * near)
+    if segments.hair_cover < 1:
+        # What is shaved has no edge: it thins out.
+        main = layout.grid(layout.main.astype(np.float32))
+        sigma = _THINNING * (1 - segments.hair_cover) * size
+        thinned = cv2.GaussianBlur(own * main, (0, 0), sigma) / np.maximum(
+            cv2.GaussianBlur(main, (0, 0), sigma), 1e-3
+        )
+        own = _single(np.minimum(thinned, 1) * main)
     own = _single(segments.hair_cover * own)
     if mode == "stubble":
         return _STUBBLE * own * (1 - skin), nothing, colour
