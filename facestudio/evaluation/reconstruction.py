@@ -31,6 +31,7 @@ from facestudio.values import Camera, DetectedFace, FloatArray, Landmarks, Photo
 _EXPRESSION = 0.3  # the strongest weight of a face that is not calm
 _BINS = 10
 _SHOWN = ("mean", "paper", "default")  # measured by NoW's protocol, too
+_WITH_AND_WITHOUT = ("paper", "map", "default")
 WITHOUT_RETRIEVAL = ", no similar heads"
 TRUE_POINTS = "default, true points"
 
@@ -148,7 +149,7 @@ def _errors_on_one_thread(case: _Case, database: HeadDatabase, template: Templat
     own = problem(case.face, landmarks, exact=False)
     for method in ("paper", "map", "default"):
         fit, heads = own.retrieve(landmarks, frozenset(), lambda: None, retrieval_method(method, database))
-        for similar in (heads, ()) if method in _SHOWN else (heads,):
+        for similar in (heads, ()) if method in _WITH_AND_WITHOUT else (heads,):
             name = method if similar else method + WITHOUT_RETRIEVAL
             shape = own.solve(landmarks, fit, similar, method, lambda: None)
             unsure = shape.uncertainty_mm.astype(np.float64) if name == "default" else None

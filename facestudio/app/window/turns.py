@@ -16,6 +16,9 @@ class Turns(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._turn)
+        self._delay = QTimer(self)
+        self._delay.setSingleShot(True)
+        self._delay.timeout.connect(self._begin)
 
     @property
     def busy(self) -> bool:
@@ -25,8 +28,10 @@ class Turns(QObject):
     def carry_out(self, *work: Iterator[None], after_ms: int = 0) -> None:
         """Do this, one generator after another, in place of what is left; begin at once, or after a while."""
         self._left = list(work)
+        self._delay.stop()
         if self._left and after_ms:
-            QTimer.singleShot(after_ms, self._begin)
+            self._timer.stop()
+            self._delay.start(after_ms)
         elif self._left:
             self._timer.start()
         else:
@@ -40,6 +45,7 @@ class Turns(QObject):
         """Do at once what is left."""
         while self._left:
             self._step()
+        self._delay.stop()
         self._timer.stop()
 
     def _turn(self) -> None:
