@@ -307,7 +307,7 @@ def test_a_driver_that_fails_brings_the_placeholder(
     qtbot.waitUntil(lambda: viewer.currentWidget().objectName() == "viewerPlaceholder", timeout=20_000)
     assert viewer.view is None
     assert "out of sorts" in window.viewer._placeholder.text.text()
-    assert not window.actions_["front"].isEnabled()
+    qtbot.waitUntil(lambda: not window.actions_["front"].isEnabled(), timeout=20_000)
 
 
 def test_the_view_fills_its_widget_at_high_dpi(view: HeadView) -> None:

@@ -55,6 +55,7 @@ class _Painter(QObject):
         self._renderer: Any = None
         self._buffers: dict[tuple[int, int], tuple[int, Any]] = {}
         self._scale = 0
+        self._broken = False  # what failed once is not tried again: its first message tells why
         self.wanted = threading.Event()  # something newer waits: stop smoothing
 
     @Slot(object, object, float)
@@ -107,7 +108,7 @@ class _Painter(QObject):
         try:
             self._start()
         except Exception as error:  # as in _picture
-            self.failed.emit(str(error) or type(error).__name__)
+            self._fail(error)
 
     @Slot()
     def close(self) -> None:
@@ -123,14 +124,20 @@ class _Painter(QObject):
 
     def _picture(self, shot: Shot, camera: Any, scale: float, *, coarse: bool) -> Any:
         """Return (H, W, 4) uint8 BGRA, or None if OpenGL fails."""
+        if self._broken:
+            return None
         try:
             renderer: Any = self._renderer or self._start()
             framebuffer = self._framebuffer(camera.image_size)
             renderer.draw(shot, camera, framebuffer, scale=scale, coarse=coarse)
             return self._read(camera.image_size)
         except Exception as error:  # a driver may fail in any way; the placeholder then takes over
-            self.failed.emit(str(error) or type(error).__name__)
+            self._fail(error)
             return None
+
+    def _fail(self, error: Exception) -> None:
+        self._broken = True
+        self.failed.emit(str(error) or type(error).__name__)
 
     def _start(self) -> Any:
         from facestudio.app.viewer.frame_renderer import FrameRenderer
@@ -138,9 +145,10 @@ class _Painter(QObject):
 
         self._context = EglContext()
         self._context.enter()
-        self._renderer = FrameRenderer()
-        self._renderer.initialise()
-        return self._renderer
+        renderer = FrameRenderer()
+        renderer.initialise()
+        self._renderer = renderer
+        return renderer
 
     def _framebuffer(self, size: tuple[int, int]) -> int:
         from facestudio.render.gl import GL
