@@ -165,6 +165,7 @@ def test_two_hundred_random_actions(
     monkeypatch.setattr(heads_panel, "closest_heads", lambda database, landmarks, excluded: ())
     for name in ("getOpenFileName", "getSaveFileName", "getExistingDirectory"):
         monkeypatch.setattr(QFileDialog, name, lambda *args, **options: ("", ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *args, **options: ([], ""))
     window = person.window
 
     def start_anew() -> tuple[Counter[str], set[str]]:
