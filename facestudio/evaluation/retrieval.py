@@ -26,7 +26,7 @@ from facestudio.retrieval.gallery import aligned_to, face_gallery
 from facestudio.retrieval.similar_heads import COUNT, similar_heads
 from facestudio.synthesis.truth import read_truth
 from facestudio.template.model import Template, load_template
-from facestudio.values import DetectedFace, FloatArray, Photo
+from facestudio.values import DetectedFace, FloatArray, Photo, SimilarHead
 
 MEAN = "mean of all heads"
 _DRAWS = 2000
@@ -89,7 +89,10 @@ class _Faces:
 
     def together(self, head: FloatArray) -> FloatArray:
         """Return the weighted mean of the heads retrieved for an estimated head (V, 3)."""
-        found = similar_heads(self.database, self.gallery, self._mesh.points(head))
+        return self.mean_of(similar_heads(self.database, self.gallery, self._mesh.points(head)))
+
+    def mean_of(self, found: tuple[SimilarHead, ...]) -> FloatArray:
+        """Return the weighted mean of retrieved heads."""
         rows = [self.database.index(one.id) for one in found]
         return np.average(self.heads[rows], axis=0, weights=[one.weight for one in found])
 
@@ -142,12 +145,14 @@ def evaluate_retrieval(
         try:
             with threadpool_limits(limits=1, user_api="blas"):
                 heads = _estimates(photo, found[0], true_face, truth.camera.fx, database, template)
+                retrieved = _retrieved(photo, found[0], database, template)
         except NoFaceError:
             continue
         row = {MEAN: faces.off(faces.mean, truth.neutral)}
         row["oracle: the nearest ten"] = faces.off(faces.nearest(truth.neutral), truth.neutral)
         row["oracle: chosen together"] = faces.off(faces.together(truth.neutral), truth.neutral)
         row |= {way: faces.off(faces.together(head), truth.neutral) for way, head in heads.items()}
+        row["default"] = faces.off(faces.mean_of(retrieved), truth.neutral)
         rows.append(row)
         say(f"{len(rows)}: " + ", ".join(f"{way} {off:.2f}" for way, off in row.items()) + " mm")
     if not rows:
@@ -165,21 +170,29 @@ def _estimates(
 ) -> dict[str, FloatArray]:
     """Return the head (V, 3) mm that each way of retrieval compares with the database's."""
 
-    def fitted(seen: DetectedFace, *, exact: bool, observing: bool) -> FloatArray:
+    def fitted(seen: DetectedFace, *, exact: bool) -> FloatArray:
         landmarks = to_ibug68(seen.mesh) if exact else locate_landmarks(photo, seen.mesh)
         noise = independent_noise(478, 0.15) if exact else None
         focal = true_focal if exact else None
         located = Located(seen, landmarks, landmarks)
-        problem = ShapeProblem(photo, located, database, template, focal, noise, observing)
+        problem = ShapeProblem(photo, located, database, template, focal, noise, observing=False)
         return database.shape(problem.first_fit(lambda: None).identity)
 
     observed = load_observer().observe(photo.pixels, face.mesh.points)
     return {
-        "true points": fitted(true_face, exact=True, observing=False),
-        "located points": fitted(face, exact=False, observing=False),
+        "true points": fitted(true_face, exact=True),
+        "located points": fitted(face, exact=False),
         "shape observer": database.shape(carried_over(observed, load_shape_model(), database).identity),
-        "default": fitted(face, exact=False, observing=True),
     }
+
+
+def _retrieved(
+    photo: Photo, face: DetectedFace, database: HeadDatabase, template: Template
+) -> tuple[SimilarHead, ...]:
+    """Return the heads that `facestudio reconstruct` would use: scored by shape and looks."""
+    landmarks = locate_landmarks(photo, face.mesh)
+    problem = ShapeProblem(photo, Located(face, landmarks, landmarks), database, template, None)
+    return problem.retrieve(landmarks, frozenset(), lambda: None)[1]
 
 
 def _results(rows: list[dict[str, float]], seed: int) -> tuple[RetrievalResult, ...]:

@@ -17,6 +17,7 @@ from facestudio.photo import load_photo
 from facestudio.pipeline.shape import ShapeProblem
 from facestudio.pipeline.shape_values import Located
 from facestudio.retrieval.look_alikes import METHOD as PAPER_CNN
+from facestudio.retrieval.score import METHOD as SCORED
 from facestudio.retrieval.similar_heads import METHOD as FACE_SHAPE
 from facestudio.template.model import load_template
 from facestudio.values import BoolArray, FloatArray
@@ -81,7 +82,7 @@ def evaluate_same_person(
     database, template = load_database(name), load_template()
     files = [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in _PHOTOS and "_" in f.stem]
     people: list[str] = []
-    found: dict[str, list[dict[str, float]]] = {FACE_SHAPE: [], PAPER_CNN: []}
+    found: dict[str, list[dict[str, float]]] = {SCORED: [], FACE_SHAPE: [], PAPER_CNN: []}
     for file in files:
         photo = load_photo(file)
         faces = locate_faces(photo, max_faces=1)

@@ -15,6 +15,7 @@ import numpy as np
 
 from facestudio.errors import ModelError
 from facestudio.geometry.camera import project, to_camera_space
+from facestudio.landmarks.mesh_features import LAYERS as FACE_LAYERS
 from facestudio.landmarks.sessions import OnnxModel, open_shipped
 from facestudio.values import ByteArray, Camera, Float32Array, FloatArray
 
@@ -24,7 +25,6 @@ SQUARE_MM = 1.75
 """Width of a pixel of the square at the head; the landmarker's has half of it."""
 
 PERSON_LAYERS = {"person_128": 16, "person_64": 16, "person_32": 24, "person_16": 32}
-FACE_LAYERS = {"features_64": 32, "features_32": 64, "features_16": 128, "features_8": 128}
 """Layers and their channels; the numbers in the names are their places a side."""
 
 _MIDDLE = np.array([0.0, 0.0, 50.0])  # head space, mm: where the middle of the square lies
