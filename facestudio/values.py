@@ -321,7 +321,9 @@ class PhotoFit:
         _freeze(self, expression=(np.float64, (52,)))
 
 
-def with_expression(vertices: FloatArray, weights: FloatArray, deltas: Float32Array) -> FloatArray:
+def with_expression(
+    vertices: FloatArray, weights: FloatArray, deltas: Float32Array | FloatArray
+) -> FloatArray:
     """Return vertices (V, 3) with expression shapes (52, V, 3) added by their weights (52,), mm; most are none."""
     active = np.flatnonzero(weights)
     return vertices + np.tensordot(weights[active], deltas[active], axes=1)

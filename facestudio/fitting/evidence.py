@@ -1,5 +1,8 @@
 """Turns located and corrected landmarks into the evidence the solver fits."""
 
+from dataclasses import dataclass, replace
+from functools import cached_property
+
 import numpy as np
 
 from facestudio.fitting.fit_values import Evidence
@@ -109,25 +112,65 @@ def with_sliding_jaw(
     return jaw.subset(chosen).joined(model.subset(np.arange(JAW_POINTS, len(model))))
 
 
-def corrected_mesh(mesh: FloatArray, located: Landmarks, given: Landmarks) -> FloatArray:
-    """Carry corrections of the 68 points over to the 478 around them.
+@dataclass(frozen=True, eq=False)
+class FaceSight:
+    """What a located face tells the fit, of its points as located and as a person corrects them.
 
-    The displacements of the 68 are interpolated with a Gaussian of limited reach: (nearly) exact at each of
-    the 68, fading to none.
-
-    Parameters
+    Attributes
     ----------
     mesh
-        (478, 2) px, as located.
+        (478, 2) px as located.
+    noise
+        Of `mesh`.
+    expression
+        (52,) as the landmarker sees it.
+    refined, own_noise
+        (478, 2) px where the shape observer puts the points, and its noise; None without it.
+    trust
+        0..1: how far towards the refined points.
     located
         The 68 points that follow from `mesh`.
-    given
-        The 68 points as corrected.
     """
-    shift = given.points - located.points
-    if np.abs(shift).max() < 1e-6:
-        return mesh
-    return mesh + correction_weights(mesh, located) @ shift
+
+    mesh: FloatArray
+    noise: PointNoise
+    expression: FloatArray
+    refined: FloatArray | None
+    own_noise: PointNoise | None
+    trust: float
+    located: Landmarks
+
+    def evidence(self, camera: Camera) -> Evidence:
+        """Return the evidence of the points as located, for a camera with about the right pose."""
+        seen = mesh_evidence(self.mesh, self.noise, camera, self.expression)
+        if self.refined is None or self.own_noise is None:
+            return seen
+        return mixed(seen, mesh_evidence(self.refined, self.own_noise, camera), self.trust)
+
+    def corrected(self, evidence: Evidence, given: Landmarks) -> Evidence:
+        """Carry corrections of the 68 points over to the 478 around them; what is not moved is returned as it is.
+
+        The displacements of the 68 are interpolated with a Gaussian of limited reach: (nearly) exact at each of
+        the 68, fading to none.
+
+        Parameters
+        ----------
+        evidence
+            Of the points as located; its noise stays.
+        given
+            The 68 points as corrected.
+        """
+        shift = given.points - self.located.points
+        if np.abs(shift).max() < 1e-6:
+            return evidence
+        return replace(evidence, pixels=evidence.pixels + self._carried @ shift)
+
+    @cached_property
+    def _carried(self) -> FloatArray:
+        own = correction_weights(self.mesh, self.located)
+        if self.refined is None:
+            return own
+        return (1 - self.trust) * own + self.trust * correction_weights(self.refined, self.located)
 
 
 def correction_weights(mesh: FloatArray, located: Landmarks) -> FloatArray:

@@ -6,10 +6,10 @@ from functools import lru_cache
 import numpy as np
 
 from facestudio.database.model import HeadDatabase
-from facestudio.database.shape_model import ShapeModel
+from facestudio.database.shape_model import ShapeModel, load_shape_model
 from facestudio.fitting.fit_values import Prior
-from facestudio.fitting.observer import Observation
-from facestudio.values import FloatArray
+from facestudio.fitting.observer import Observation, load_observer
+from facestudio.values import DetectedFace, FloatArray, Photo
 
 _LEAST_VARIANCE = 1e-3  # of a coefficient of another database that the observer says nothing of
 
@@ -44,6 +44,12 @@ def carried_over(observation: Observation, model: ShapeModel, database: HeadData
     matrix, offset = bridge
     covariance = matrix @ observation.covariance @ matrix.T + _LEAST_VARIANCE * np.eye(len(matrix))
     return replace(observation, identity=matrix @ observation.identity + offset, covariance=covariance)
+
+
+def observed(photo: Photo, face: DetectedFace, database: HeadDatabase) -> Observation:
+    """Return what the shape observer sees of a face, in a database's coefficients."""
+    seen = load_observer().observe(photo.pixels, face.mesh.points)
+    return carried_over(seen, load_shape_model(), database)
 
 
 def with_observation(prior: Prior, observation: Observation, lead: float = 1.0) -> Prior:

@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 
 from facestudio.database.model import HeadDatabase
 from facestudio.fitting.fit_values import Fit
-from facestudio.fitting.solver import pixels_by_place
+from facestudio.fitting.problem import pixels_by_place
 from facestudio.fitting.sparse_model import SparseModel, mean_expressions
 from facestudio.geometry.camera import back_project, camera_position, project, to_camera_space
 from facestudio.geometry.folds import folded_quads

@@ -12,6 +12,7 @@ from facestudio.values import BoolArray, FloatArray, read_only
 NOISE_PER_MM2 = 200.0  # lambda, 1/mm: on drawn photos smaller values fit the landmarks' noise (docs/adr/0004)
 # Upper and lower lip in ibug68, outer and inner line.
 _LIPS = ((49, 59), (50, 58), (51, 57), (52, 56), (53, 55), (61, 67), (62, 66), (63, 65))
+_FEW = 16
 _ANCHORS = 48
 _ANCHOR_GAP_MM = 45.0
 _ANCHOR_NOISE_MM = 1.0
@@ -102,7 +103,10 @@ def apply_residual(
     template: Template, spline: ResidualSpline, vertices: FloatArray, displacement: FloatArray
 ) -> FloatArray:
     """Displace vertices (V, 3) by landmark displacements (68, 3), mm; eyeballs move as a whole."""
-    field = spline.matrix @ displacement
+    carried = displacement.any(axis=1)
+    # Of a landmark that was moved by hand or of the lips alone, a few columns are all there is.
+    few = carried.sum() <= _FEW
+    field = spline.matrix[:, carried] @ displacement[carried] if few else spline.matrix @ displacement
     for eye in template.eyes:
         # A ball that is bent no longer turns in its socket.
         field[eye.start : eye.stop] = field[eye.start : eye.stop].mean(axis=0)

@@ -38,6 +38,7 @@ from facestudio.values import (
     Photo,
     SimilarHead,
     Texture,
+    with_expression,
 )
 
 _T = TypeVar("_T")
@@ -320,9 +321,9 @@ def _head(
     heads: tuple[SimilarHead, ...],
     database: HeadDatabase,
 ) -> Head:
-    template = load_template()
-    deltas, posed = shape.expression_deltas, shape.posed()
+    template, deltas = load_template(), shape.expression_deltas
     landmarks: Landmarks = located.landmarks
+    on_head = template.ibug68.points(shape.vertices)
     return Head(
         template_version=template.version,
         vertices=shape.vertices,
@@ -330,8 +331,8 @@ def _head(
         expression_deltas=deltas,
         camera=shape.camera,
         landmarks=landmarks,
-        landmarks_3d=template.ibug68.points(shape.vertices),
-        landmarks_3d_posed=template.ibug68.points(posed),
+        landmarks_3d=on_head,
+        landmarks_3d_posed=with_expression(on_head, shape.expression, template.ibug68.points(deltas)),
         landmark_vertices=template.ibug68.nearest_vertices(),
         similar_heads=heads,
         landmark_method=landmarks.method,

@@ -10,7 +10,7 @@ from facestudio.fitting.fit_values import Fit
 from facestudio.fitting.joint import Gaussian, joint_points, joint_posterior
 from facestudio.fitting.pins import PinField, PinSight, pin_field
 from facestudio.fitting.residual import apply_residual, close_lips, residual_spline, without_parting
-from facestudio.fitting.solver import fit_map
+from facestudio.fitting.solver import SteadyFit
 from facestudio.fitting.uncertainty import after_pinning, calibrated, surer, vertex_uncertainty
 from facestudio.geometry.camera import back_project, camera_position, to_camera_space
 from facestudio.pipeline.shape import SHRINKAGE, ShapeProblem
@@ -45,17 +45,8 @@ class PersonPhoto(ShapeProblem):
         if landmarks is (self._located.located or self._located.landmarks):
             return fit
         model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
-        corrected = fit_map(
-            model,
-            evidence,
-            fit.camera,
-            self._prior,
-            identity=fit.identity,
-            expression=fit.expression,
-            iterations=_CORRECTION_STEPS,
-            steady=True,
-            check=check,
-        )
+        steady = SteadyFit.after(fit, model, evidence, self._prior)
+        corrected = steady.to(evidence.pixels, _CORRECTION_STEPS, check)
         return self._honest(corrected)
 
     def refit(
@@ -64,17 +55,8 @@ class PersonPhoto(ShapeProblem):
         """Return this photo's camera, expression and local modes for an identity that is given."""
         model, evidence = self._evidence(landmarks, fit.camera, identity, fit.expression)
         known = replace(self._prior, identity=identity, precision=_KNOWN * np.eye(len(identity)))
-        return fit_map(
-            model,
-            evidence,
-            fit.camera,
-            known,
-            identity=identity,
-            expression=fit.expression,
-            iterations=_STEPS,
-            steady=True,
-            check=check,
-        )
+        steady = SteadyFit(model, evidence, known, fit.camera, identity, fit.expression)
+        return steady.to(evidence.pixels, _STEPS, check)
 
     def centre_of(self, heads: tuple[SimilarHead, ...]) -> FloatArray:
         """Return the mean of the prior beside similar heads, (K,)."""
@@ -108,9 +90,7 @@ class PersonPhoto(ShapeProblem):
     def landmarks_on(self, vertices: FloatArray, expression: FloatArray, deltas: Float32Array) -> FloatArray:
         """Return the landmarks of a posed head, (68, 3) mm."""
         points = self._template.ibug68
-        return points.points(vertices) + np.tensordot(
-            expression, points.points(deltas.astype(np.float64)), axes=1
-        )
+        return points.points(vertices) + np.tensordot(expression, points.points(deltas), axes=1)
 
     def finished(
         self,

@@ -10,18 +10,16 @@ from facestudio.database.model import HeadDatabase
 from facestudio.database.shape_model import load_shape_model
 from facestudio.fitting.depth import DepthRegression, depth_regression
 from facestudio.fitting.evidence import (
-    correction_weights,
+    FaceSight,
     landmark_evidence,
-    mesh_evidence,
-    mixed,
     pixels_per_mm,
     with_sliding_jaw,
 )
 from facestudio.fitting.fit_values import Evidence, Fit, Prior
 from facestudio.fitting.irises import iris_scale
 from facestudio.fitting.noise import PointNoise, mesh_noise
-from facestudio.fitting.observed_prior import carried_over, with_observation
-from facestudio.fitting.observer import Observation, load_observer
+from facestudio.fitting.observed_prior import observed, with_observation
+from facestudio.fitting.observer import load_observer
 from facestudio.fitting.pins import PinSight, fit_with_pins, pin_field
 from facestudio.fitting.pose import initial_pose
 from facestudio.fitting.residual import (
@@ -31,7 +29,7 @@ from facestudio.fitting.residual import (
     residual_spline,
     without_parting,
 )
-from facestudio.fitting.solver import fit_map, improved
+from facestudio.fitting.solver import SteadyFit, fit_map
 from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
 from facestudio.fitting.uncertainty import (
     after_pinning,
@@ -55,7 +53,6 @@ from facestudio.template.seating import seat_eyeballs
 from facestudio.values import (
     BoolArray,
     Camera,
-    DetectedFace,
     Float32Array,
     FloatArray,
     Landmarks,
@@ -92,12 +89,6 @@ _CORRECTION_STEPS, _FINAL_STEPS = 2, 4
 _FULL_STEPS = 12
 
 
-def _observed(photo: Photo, face: DetectedFace, database: HeadDatabase) -> Observation:
-    """Return what the shape observer sees of a face, in a database's coefficients."""
-    seen = load_observer().observe(photo.pixels, face.mesh.points)
-    return carried_over(seen, load_shape_model(), database)
-
-
 class ShapeProblem:
     """One photo's points against one database: everything that edits of landmarks do not change is kept."""
 
@@ -111,14 +102,15 @@ class ShapeProblem:
         noise: PointNoise | None = None,
         observing: bool = True,
     ) -> None:
-        self._photo, self._located = photo, located
+        self.photo, self._located = photo, located
         self._database, self._template = database, template
         self._noise = noise
         self._local = load_shape_model().local.astype(np.float64)
         self._mesh_model, self._landmark_model = sparse_models(database, template)
         self._camera = photo_camera(photo, focal_px)
         self._start: Fit | None = None
-        self._carried: dict[int, FloatArray] = {}  # by the mesh, which lives as long
+        self._seen: tuple[Camera, Evidence] | None = None
+        self._steady: tuple[Fit, tuple[SimilarHead, ...], FloatArray, SteadyFit] | None = None
         self._depths: tuple[tuple[SimilarHead, ...], DepthRegression] | None = None
         self._deltas: Float32Array | None = None
         self._uncertainty: Float32Array | None = None
@@ -130,7 +122,7 @@ class ShapeProblem:
         self._centre = database.coefficients.mean(axis=0)
         variance = np.maximum(database.coefficients.var(axis=0) * PRIOR_VARIANCE, 1e-4)
         self._spread = np.diag(1 / variance)
-        self._observed = _observed(photo, face, database) if face is not None and observing else None
+        self._observed = observed(photo, face, database) if face is not None and observing else None
         self._refined = None if self._observed is None or noise is not None else self._observed.mesh
         lens = FOCAL_SIGMA if self._camera.focal_source == "estimated" else 0.0
         everyone = Prior(self._centre, self._spread, expression, sigma, self._camera.fx, lens)
@@ -152,36 +144,37 @@ class ShapeProblem:
         """Return a fit that is as sure of identity as the observation is: the fit held it firmer than that."""
         if self._observed is None or self._observed.trust == 0 or self._noise is not None:
             return fit
+        return replace(fit, identity_covariance=self._observed_covariance)
+
+    @cached_property
+    def _observed_covariance(self) -> FloatArray:
+        assert self._observed is not None
         own = with_observation(replace(self._prior, precision=self._spread), self._observed)
-        return replace(fit, identity_covariance=np.linalg.inv(own.precision))
+        return read_only(np.linalg.inv(own.precision), np.float64)
 
     def _evidence(
         self, landmarks: Landmarks, camera: Camera, identity: FloatArray, expression: FloatArray
     ) -> tuple[SparseModel, Evidence]:
-        face, located = self._located.face, self._located.located
-        if face is None or located is None:
+        sight = self._sight
+        if sight is None:
             jaw = jaw_model(self._database, self._template)
             model = with_sliding_jaw(
                 self._landmark_model, jaw, identity, expression, camera, landmarks.points
             )
             return model, landmark_evidence(landmarks, pixels_per_mm(camera))
-        mesh = self._corrected(face.mesh.points, located, landmarks)
-        noise = self._noise or mesh_noise().scaled(POINT_CAUTION)
-        seen = mesh_evidence(mesh, noise, camera, face.expression)
-        if self._refined is not None:
-            refined = self._corrected(self._refined, located, landmarks)
-            own = load_observer().noise.scaled(MOVED_CAUTION)
-            seen = mixed(seen, mesh_evidence(refined, own, camera), self._trust)
-        return self._mesh_model, seen
+        # While a point is dragged the camera that the fit starts from stays, and with it the points' noise.
+        if self._seen is None or self._seen[0] is not camera:
+            self._seen = camera, sight.evidence(camera)
+        return self._mesh_model, sight.corrected(self._seen[1], landmarks)
 
-    def _corrected(self, mesh: FloatArray, located: Landmarks, given: Landmarks) -> FloatArray:
-        """Carry corrections of the 68 points over to mesh points, (478, 2) px, with weights that are kept."""
-        shift = given.points - located.points
-        if np.abs(shift).max() < 1e-6:
-            return mesh
-        if id(mesh) not in self._carried:
-            self._carried[id(mesh)] = correction_weights(mesh, located)
-        return mesh + self._carried[id(mesh)] @ shift
+    @cached_property
+    def _sight(self) -> FaceSight | None:
+        face, located = self._located.face, self._located.located
+        if face is None or located is None:
+            return None
+        own = None if self._refined is None else load_observer().noise.scaled(MOVED_CAUTION)
+        noise = self._noise or mesh_noise().scaled(POINT_CAUTION)
+        return FaceSight(face.mesh.points, noise, face.expression, self._refined, own, self._trust, located)
 
     def first_fit(self, check: Callable[[], None]) -> Fit:
         """Fit to the points as located, with the prior of the whole database (kept)."""
@@ -235,10 +228,11 @@ class ShapeProblem:
         fit = self.first_fit(check)
         if landmarks is not (self._located.located or self._located.landmarks):
             model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
-            fit = self._honest(improved(fit, model, evidence, self._prior, _CORRECTION_STEPS, check))
+            steady = SteadyFit.after(fit, model, evidence, self._prior)
+            fit = self._honest(steady.to(evidence.pixels, _CORRECTION_STEPS, check))
         if method == PAPER_CNN:
-            return fit, look_alikes(self._database, self._photo.pixels, landmarks.points, excluded=excluded)
-        looks = None if method == FACE_SHAPE else likeness([(self._photo, landmarks)], self._database)
+            return fit, look_alikes(self._database, self.photo.pixels, landmarks.points, excluded=excluded)
+        looks = None if method == FACE_SHAPE else likeness([(self.photo, landmarks)], self._database)
         return fit, self.similar(fit, looks, excluded)
 
     def similar(
@@ -247,11 +241,6 @@ class ShapeProblem:
         """Return the heads that are like a fitted face, and look like it if `looks` says how much each does."""
         face = self._mesh_model.points(fit.identity, local=fit.local)
         return heads_like(fit, face, looks, excluded, self._database, self._template)
-
-    @property
-    def photo(self) -> Photo:
-        """The photo."""
-        return self._photo
 
     @cached_property
     def _database_points(self) -> FloatArray:
@@ -279,14 +268,7 @@ class ShapeProblem:
         if method == "paper":
             exact = self._exact_tps(landmarks, fit, heads, statistical)
             return self.pinned(exact, pins, np.ones(68, dtype=np.bool_))
-        centre = self._centre + SHRINKAGE * (statistical - self._centre)
-        model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
-        if method == "map":
-            prior = replace(self._prior, identity=centre, precision=self._spread)
-            fit = improved(fit, model, evidence, prior, _FULL_STEPS, check, steady=False)
-        else:
-            prior = self._prior_around(centre, self._prior)
-            fit = self._honest(improved(fit, model, evidence, prior, _FINAL_STEPS, check))
+        fit = self._among(landmarks, fit, heads, statistical, method, check)
         fit = self.with_pins(fit, pins)
         check()
         vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
@@ -310,6 +292,29 @@ class ShapeProblem:
         moved = Shape(fit.camera, neutral, fit.expression, deltas, method, unsure)
         met = self._met(moved, target, spline, landmarks.moved)
         return self.pinned(met, pins, landmarks.moved)
+
+    def _among(
+        self,
+        landmarks: Landmarks,
+        fit: Fit,
+        heads: tuple[SimilarHead, ...],
+        statistical: FloatArray,
+        method: str,
+        check: Callable[[], None],
+    ) -> Fit:
+        """Go on from a fit with the prior centred on the similar heads."""
+        centre = self._centre + SHRINKAGE * (statistical - self._centre)
+        model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
+        if method == "map":
+            prior = replace(self._prior, identity=centre, precision=self._spread)
+            start = {"identity": fit.identity, "expression": fit.expression}
+            return fit_map(model, evidence, fit.camera, prior, **start, iterations=_FULL_STEPS, check=check)
+        kept = self._steady
+        if kept is None or kept[0] is not fit or kept[1] != heads or kept[2] is not evidence.factor:
+            prior = self._prior_around(centre, self._prior)
+            kept = fit, heads, evidence.factor, SteadyFit.after(fit, model, evidence, prior)
+            self._steady = kept
+        return self._honest(kept[3].to(evidence.pixels, _FINAL_STEPS, check))
 
     def _first_deltas(self, check: Callable[[], None]) -> Float32Array:
         if self._deltas is None:
@@ -369,7 +374,7 @@ class ShapeProblem:
         if not pinned.any():
             return shape
         points = self._template.ibug68
-        by_shape = points.points(shape.expression_deltas.astype(np.float64))
+        by_shape = points.points(shape.expression_deltas)
         own = points.points(shape.vertices) + np.tensordot(shape.expression, by_shape, axes=1)
         left = np.where(pinned[:, None], target - own, 0.0)
         return replace(shape, vertices=apply_residual(self._template, spline, shape.vertices, left))

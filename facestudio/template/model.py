@@ -40,7 +40,7 @@ class PointMap:
     def __len__(self) -> int:
         return len(self.vertex_ids)
 
-    def points(self, vertices: FloatArray) -> FloatArray:
+    def points(self, vertices: FloatArray | Float32Array) -> FloatArray:
         """Evaluate the points on vertices (..., V, 3); returns (..., N, 3) in the same unit and frame."""
         return np.einsum("...nkc,nk->...nc", vertices[..., self.vertex_ids, :], self.weights)
 

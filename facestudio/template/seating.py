@@ -12,6 +12,7 @@ _SCALE_SIGMA = 0.02  # how far an eyeball's size departs from the lids' size
 _CENTRE_SIGMA_MM = (0.3, 0.3, 1.5)  # along the opening the eyeball's place is sure, in depth the lids tell it
 _MARGIN_SIGMA_MM = 0.25
 _STEPS = 6
+_STEP_END = 1e-9  # mm: far below what the last of six steps does on heads that need them all
 _CORNER = 6  # so many vertices from a corner the lids' edge begins to leave the eyeball
 _CAP_RINGS = (0.78, 0.5, 0.24)
 
@@ -53,6 +54,8 @@ def _seat(template: Template, vertices: FloatArray, side: int, lids: Lids) -> tu
         # Four unknowns, the prior holds each: the normal equations are well conditioned.
         step = np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ residual)
         state = (state - step).astype(np.float64)
+        if np.abs(step).max() < _STEP_END:
+            break
     return float(state[3]), state[:3]
 
 

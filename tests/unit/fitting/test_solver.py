@@ -7,12 +7,12 @@ import pytest
 
 from facestudio.database.model import load_database
 from facestudio.errors import CancelledError, NoFaceError
-from facestudio.fitting import solver
-from facestudio.fitting.evidence import corrected_mesh, mesh_evidence
+from facestudio.fitting import problem
+from facestudio.fitting.evidence import FaceSight, mesh_evidence
 from facestudio.fitting.fit_values import Evidence, Prior
 from facestudio.fitting.noise import PointNoise, independent_noise
 from facestudio.fitting.pose import initial_pose
-from facestudio.fitting.solver import fit_map
+from facestudio.fitting.solver import SteadyFit, fit_map
 from facestudio.fitting.sparse_model import sparse_models
 from facestudio.geometry.camera import head_angles, head_rotation, project
 from facestudio.template.model import load_template
@@ -46,11 +46,11 @@ def test_jacobian_agrees_with_finite_differences(model):
     rows = np.arange(0, 478, 40)
     small = model.subset(rows)
     camera, (z, e) = _camera(), _truth(model)
-    mine = solver._jacobian(camera, small.points(z, e), small)
+    mine = problem.point_jacobian(camera, small.points(z, e), small)
     k, step = len(z), 1e-5
 
     def at(update):
-        moved = solver._moved(camera, update)
+        moved = problem.moved(camera, update)
         return project(moved, small.points(z + update[7 : 7 + k], e + update[7 + k :]))[0].reshape(-1)
 
     for column in [*range(7), 7, 17, 7 + k - 1, 7 + k, 7 + k + 20]:
@@ -94,7 +94,7 @@ def test_woodbury_is_the_dense_inverse():
     rng = np.random.default_rng(1)
     evidence = Evidence(rng.normal(size=(20, 2)), rng.uniform(0.5, 2, (20, 2)), rng.normal(size=(40, 5)))
     jacobian, residual = rng.normal(size=(40, 7)), rng.normal(size=40)
-    hessian, right, cost = solver._Weight(evidence.sigma, evidence.factor).normal(jacobian, residual)
+    hessian, right, cost = problem.Weight(evidence.sigma, evidence.factor).normal(jacobian, residual)
     inverse = np.linalg.inv(evidence.factor @ evidence.factor.T + np.diag(evidence.sigma.reshape(-1) ** 2))
     np.testing.assert_allclose(hessian, jacobian.T @ inverse @ jacobian, rtol=1e-8)
     np.testing.assert_allclose(right, jacobian.T @ inverse @ residual, rtol=1e-8)
@@ -177,9 +177,66 @@ def test_a_correction_is_carried_to_the_mesh_around_it():
     mesh, _ = project(camera, template.mesh478.points(template.vertices))
     points, _ = project(camera, template.ibug68.points(template.vertices))
     located = Landmarks.of("ibug68", points, sigma=1.0, method="mesh478")
-    assert corrected_mesh(mesh, located, located) is mesh
-    moved = corrected_mesh(mesh, located, located.with_moved(48, points[48] + [-12, 0]))
+    noise = independent_noise(478, 1.0)
+    sight = FaceSight(mesh, noise, np.zeros(52), None, None, 0.0, located)
+    seen = sight.evidence(camera)
+    np.testing.assert_allclose(seen.pixels, mesh)
+    assert sight.corrected(seen, located) is seen
+    given = located.with_moved(48, points[48] + [-12, 0])
+    moved = sight.corrected(seen, given)
+    assert moved.sigma is seen.sigma
+    assert moved.factor is seen.factor
     gap = np.linalg.norm(mesh - points[48], axis=1)
-    shift = moved - mesh
+    shift = moved.pixels - mesh
     assert shift[np.argmin(gap), 0] < -7
     assert np.abs(shift[gap > 110]).max() < 0.5
+    # Points that the observer has put elsewhere are carried along by the same correction, as far as they count.
+    half = FaceSight(mesh, noise, np.zeros(52), mesh + np.array([0.2, 0.0]), noise, 0.5, located)
+    both = half.evidence(camera)
+    np.testing.assert_allclose(both.pixels, mesh + np.array([0.1, 0.0]))
+    assert np.abs(half.corrected(both, given).pixels - both.pixels - shift).max() < 0.2
+
+
+def _steady(model, seed=3):
+    camera, (z, e) = _camera(), _truth(model, seed)
+    rng = np.random.default_rng(4)
+    factor = rng.normal(0, 0.5, (956, 6))
+    evidence = Evidence(project(camera, model.points(z, e))[0], np.full((478, 2), 1.5), factor)
+    prior = replace(_prior(model), focal_px=1500.0, focal_sigma=0.1)
+    return SteadyFit(model, evidence, prior, camera, 0.9 * z, e), evidence, prior, camera, z, e
+
+
+def test_a_pull_is_the_jacobian_transposed(model):
+    camera, (z, e) = _camera(), _truth(model)
+    posed = model.points(z, e)
+    force = np.random.default_rng(1).normal(size=(478, 2))
+    size = model.mean.size
+    shapes = model.identity.reshape(-1, size), model.expression.reshape(-1, size)
+    mine = problem.pulled(camera, posed, force, shapes)
+    expected = problem.point_jacobian(camera, posed, model).T @ force.reshape(-1)
+    np.testing.assert_allclose(mine, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+def test_a_steady_fit_ends_where_a_full_one_does(model):
+    steady, evidence, prior, camera, z, e = _steady(model)
+    pixels = evidence.pixels + np.random.default_rng(5).normal(0, 1.0, (478, 2))
+    quick = steady.to(pixels, 40)
+    full = fit_map(
+        *(model, replace(evidence, pixels=pixels), camera, prior),
+        **{"identity": 0.9 * z, "expression": e, "iterations": 40},
+    )
+    ends = [model.points(fit.identity, fit.expression) for fit in (quick, full)]
+    assert np.abs(ends[0] - ends[1]).max() < 0.05
+    np.testing.assert_allclose(quick.camera.rotation, full.camera.rotation, atol=1e-3)
+
+
+def test_a_steady_fit_forgets_where_the_points_were(model):
+    steady, evidence, *_ = _steady(model)
+    goal = evidence.pixels + np.array([3.0, 0.0])
+    first = steady.to(goal, 4)
+    for away in range(8):
+        steady.to(evidence.pixels + np.array([0.0, 2.0 * away]), 4)
+    again, fresh = steady.to(goal, 4), _steady(model)[0].to(goal, 4)
+    for name in ("identity", "expression", "local", "identity_covariance", "local_covariance"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+        np.testing.assert_allclose(getattr(fresh, name), getattr(again, name), atol=1e-9)

@@ -12,6 +12,8 @@ from facestudio.geometry.camera import project
 from facestudio.geometry.folds import folded_quads
 from facestudio.pipeline.request import CancelToken, Request, Stage
 from facestudio.pipeline.runner import Runner
+from facestudio.pipeline.shape import ShapeProblem
+from facestudio.pipeline.shape_values import Located
 from facestudio.synthesis.studio import studio_photo
 from facestudio.template.model import load_template
 from facestudio.template.pins import Pin
@@ -170,6 +172,27 @@ def test_a_drag_there_and_back_leaves_no_trace(runner, outcome, shot):
         )
     back = runner.run(Request(shot.photo, landmarks=landmarks, texture_size=0)).head
     np.testing.assert_allclose(back.vertices, outcome.head.vertices, atol=0.2)
+
+
+def test_what_is_seen_of_a_drag_is_what_comes_of_it(runner, outcome, shot):
+    landmarks = outcome.head.landmarks
+    for step in range(3):
+        moved = landmarks.with_moved(30, landmarks.points[30] + (3.0 * step - 4, 2.0))
+        dragged = runner.run(Request(shot.photo, landmarks=moved, texture_size=0)).head
+    located = Located(outcome.faces[0], landmarks, moved)
+    alone = ShapeProblem(shot.photo, located, load_database(), load_template(), None)
+    heads = outcome.head.similar_heads
+    fit, _ = alone.retrieve(landmarks, frozenset(), lambda: None)
+    fresh = alone.solve(moved, fit, heads, "default", lambda: None, live=True)
+    np.testing.assert_allclose(dragged.vertices, fresh.vertices, atol=1e-9)
+    # Released, the fit starts anew, and the head moves by expression shapes of its own.
+    fit, _ = alone.retrieve(moved, frozenset(), lambda: None)
+    released = alone.solve(moved, fit, heads, "default", lambda: None)
+    apart = np.linalg.norm(released.posed() - dragged.posed_vertices(), axis=1)
+    assert np.percentile(apart, 95) < 0.5
+    tip = load_template().ibug68.points
+    for camera, posed in ((released.camera, released.posed()), (dragged.camera, dragged.posed_vertices())):
+        np.testing.assert_allclose(project(camera, tip(posed)[30:31])[0], moved.points[30:31], atol=0.01)
 
 
 @pytest.mark.parametrize("method", ["mean", "paper"])
