@@ -9,6 +9,7 @@ from scipy.spatial import KDTree
 from facestudio.render.occlusion import template_occlusion
 from facestudio.render.photo_scene import Kind, Surface, pack_vertices
 from facestudio.synthesis.labels import Label
+from facestudio.synthesis.patches import Patches, patches_of, shown, to_pixels, towards
 from facestudio.synthesis.person import Person, to_linear
 from facestudio.synthesis.skin import PaintedSkin
 from facestudio.synthesis.skinmaps import LID_LOWER, LID_UPPER, LIPS_INNER, LIPS_OUTER, smooth_line
@@ -17,7 +18,7 @@ from facestudio.template.parts import template_parts
 from facestudio.template.subdivision import topology
 from facestudio.texture.eyes import paint_eye
 from facestudio.texture.inner import paint_inner
-from facestudio.values import ByteArray, FloatArray, IntArray
+from facestudio.values import ByteArray, Camera, FloatArray, IntArray
 
 _EYE_REACH = 1.15  # angle from the pupil at the border of an eyeball's picture, radians
 _GROUPS = {"skin": ("skin",), "eyes": ("eyes",), "mouth": ("mouth", "teeth", "tongue")}
@@ -31,6 +32,19 @@ class _Group:
     triangles: IntArray
     uvs: FloatArray  # v down
     coarse: IntArray  # triangles of level 0 on these vertices: good enough for shadows
+    patches: Patches | None  # of level 1
+
+    def drawn(
+        self, points: FloatArray, normals: FloatArray, camera: Camera, *, closed: bool = True
+    ) -> IntArray:
+        """Return the triangles (M, 3) a camera needs of places (R, 3) mm; of a closed part, those of its near side."""
+        pixels = to_pixels(points, camera)
+        if pixels is None:
+            return self.triangles
+        triangles = self.triangles
+        if self.patches is not None:
+            triangles = self.patches.triangles(shown(self.patches, points, normals, camera))
+        return towards(triangles, pixels) if closed else triangles
 
 
 @cache
@@ -48,7 +62,9 @@ def _groups(level: int) -> dict[str, _Group]:
             corners = triangles.reshape(-1, 4, 2, 3)[:, :, 0, 0]
             coarse = np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
         uvs = surface.render_uvs[used] * (1, -1) + (0, 1)
-        found[name] = _Group(surface.render_vertices[used].astype(np.int32), triangles, uvs, coarse)
+        vertices = surface.render_vertices[used].astype(np.int32)
+        patches = patches_of(triangles, vertices) if level == 1 else None
+        found[name] = _Group(vertices, triangles, uvs, coarse, patches)
     return found
 
 
@@ -170,6 +186,7 @@ def head_surfaces(
     skin: PaintedSkin,
     person: Person,
     angles: FloatArray,
+    camera: Camera,
     level: int,
     eye_texels: int = 192,
 ) -> list[Surface]:
@@ -189,6 +206,8 @@ def head_surfaces(
         Colours of eyes and lashes.
     angles
         (2,) radians: the irises' limbus, left eye first.
+    camera
+        Whose sight decides where the surface must be fine.
     level
         Of subdivision, 0 or 1.
     eye_texels
@@ -203,12 +222,13 @@ def head_surfaces(
     out: list[Surface] = []
 
     part = groups["skin"]
+    points = dense[part.vertices]
     out.append(
         Surface(
             Kind.SKIN,
             Label.SKIN,
-            pack_vertices(dense[part.vertices], normals[part.vertices], part.uvs, sky=sky[part.vertices]),
-            part.triangles,
+            pack_vertices(points, normals[part.vertices], part.uvs, sky=sky[part.vertices]),
+            part.drawn(points, normals[part.vertices], camera),
             texture=skin.pixels,
             labels=skin.labels,
             grain=float(rng.uniform(0.06, 0.22) + 0.14 * person.age),
@@ -230,7 +250,7 @@ def head_surfaces(
             Kind.EYE,
             Label.EYES,
             pack_vertices(ball, normals[part.vertices], _eye_uvs(level), (0.8, 0.79, 0.78), lit),
-            part.triangles,
+            part.drawn(ball, normals[part.vertices], camera),
             texture=_eye_texture(rng, person, float(angles.mean()), eye_texels),
         )
     )
@@ -245,7 +265,7 @@ def head_surfaces(
             Kind.WET,
             Label.MOUTH,
             pack_vertices(points, normals[part.vertices], part.uvs, white, lit),
-            part.triangles,
+            part.drawn(points, normals[part.vertices], camera, closed=False),
             texture=_mouth_texture(),
         )
     )
