@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.spatial import KDTree
 
 from facestudio.render.occlusion import template_occlusion
@@ -16,7 +17,7 @@ from facestudio.synthesis.skinmaps import LID_LOWER, LID_UPPER, LIPS_INNER, LIPS
 from facestudio.template.model import Template, load_template
 from facestudio.template.parts import template_parts
 from facestudio.template.subdivision import topology
-from facestudio.texture.eyes import paint_eye
+from facestudio.texture.eyes import iris_fibres, paint_eye
 from facestudio.texture.inner import paint_inner
 from facestudio.values import ByteArray, Camera, FloatArray, IntArray
 
@@ -104,12 +105,17 @@ def through_vertices(vertices: FloatArray) -> FloatArray:
 
     Subdivision shrinks; the landmarks are places on the given vertices, and what is drawn must lie there.
     """
-    count = len(vertices)
-    rule = topology(1).matrix[:count]
+    rule = _rule()
     control = vertices
     for _ in range(2):
         control = control + (vertices - rule @ control)
     return control
+
+
+@cache
+def _rule() -> csr_array:
+    """Return the rows of level 1 that move the vertices of level 0."""
+    return topology(1).matrix[: len(load_template().vertices)]
 
 
 @cache
@@ -242,8 +248,7 @@ def head_surfaces(
     lids = np.concatenate([smooth_line(mesh[list(line)], 18) for line in LID_UPPER])
     low_lids = np.concatenate([smooth_line(mesh[list(line)], 18) for line in LID_LOWER])
     ball = dense[part.vertices]
-    below = np.linalg.norm(ball[:, None] - lids[None], axis=2).min(axis=1)
-    above = np.linalg.norm(ball[:, None] - low_lids[None], axis=2).min(axis=1)
+    below, above = _away(ball, lids), _away(ball, low_lids)
     lit = np.clip(0.4 + below / 6.0, 0, 1) * np.clip(0.65 + above / 6.0, 0, 1)
     out.append(
         Surface(
@@ -273,16 +278,30 @@ def head_surfaces(
     return out
 
 
+def _away(points: FloatArray, others: FloatArray) -> FloatArray:
+    """Return how far points (N, 3) are from the nearest of others (M, 3), (N,)."""
+    squares = (points**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None] - 2 * (points @ others.T)
+    return np.sqrt(np.maximum(squares.min(axis=1), 0.0))
+
+
 def _eye_texture(rng: np.random.Generator, person: Person, limbus: float, texels: int) -> ByteArray:
     """Paint an eyeball's front, (texels, texels, 3)."""
+    x, angle, azimuth, fibres = _eye_grid(texels)
+    pupil = float(rng.uniform(0.26, 0.5))
+    colour = paint_eye(angle, azimuth, person.iris, limbus, pupil, fibres)
+    tint = 1 - rng.uniform(0, 0.14) * np.array([0.2, 1.0, 1.0]) * np.clip(np.abs(x) / 0.8, 0, 1)[:, None]
+    tint = tint * rng.uniform(0.85, 1.0)
+    colour *= np.where((angle > limbus)[..., None], tint[None], 1.0)
+    return np.clip(colour, 0, 255).astype(np.uint8)
+
+
+@cache
+def _eye_grid(texels: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Columns (T,), angles from the pupil, azimuths and fibres of the iris (T, T) of an eyeball's picture."""
     t = ((np.arange(texels) + 0.5) / texels * 2 - 1) * _EYE_REACH
     x, y = np.meshgrid(t, -t)
-    angle = np.hypot(x, y)
-    colour = paint_eye(angle, np.arctan2(y, x), person.iris, limbus, float(rng.uniform(0.26, 0.5)))
-    tint = 1 - rng.uniform(0, 0.14) * np.array([0.2, 1.0, 1.0]) * np.clip(np.abs(x) / 0.8, 0, 1)[..., None]
-    white = angle > limbus
-    colour[white] *= tint[white] * rng.uniform(0.85, 1.0)
-    return np.clip(colour, 0, 255).astype(np.uint8)
+    angle, azimuth = np.hypot(x, y), np.arctan2(y, x)
+    return t, angle, azimuth, iris_fibres(azimuth, angle)
 
 
 def _lashes(rng: np.random.Generator, mesh: FloatArray, person: Person) -> Surface:

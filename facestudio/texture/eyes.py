@@ -30,7 +30,7 @@ def _step(edge0: float, edge1: float, x: FloatArray) -> FloatArray:
     return t * t * (3 - 2 * t)
 
 
-def _fibres(azimuth: FloatArray, angle: FloatArray) -> FloatArray:
+def iris_fibres(azimuth: FloatArray, angle: FloatArray) -> FloatArray:
     """Radial streaks of an iris, mean zero, about -1..1; the same for every eye."""
     rng = np.random.default_rng(7)
     total = np.zeros_like(azimuth)
@@ -41,7 +41,12 @@ def _fibres(azimuth: FloatArray, angle: FloatArray) -> FloatArray:
 
 
 def paint_eye(
-    angle: FloatArray, azimuth: FloatArray, iris_rgb: FloatArray, iris_angle: float, pupil: float = 0.36
+    angle: FloatArray,
+    azimuth: FloatArray,
+    iris_rgb: FloatArray,
+    iris_angle: float,
+    pupil: float = 0.36,
+    fibres: FloatArray | None = None,
 ) -> FloatArray:
     """Colour of an eyeball at points given by angle from the pupil's axis and azimuth.
 
@@ -55,6 +60,8 @@ def paint_eye(
         Angle of the limbus from the axis, radians.
     pupil
         Radius of the pupil as a fraction of the iris'.
+    fibres
+        (...,) from `iris_fibres`, where it was made before.
 
     Returns
     -------
@@ -67,7 +74,7 @@ def paint_eye(
     collarette = 1.22 - 0.34 * _step(0.42, 0.95, t)
     shade = collarette
     inner = t < 1.1  # the white has no fibres
-    shade[inner] += 0.22 * _fibres(azimuth[inner], angle[inner])
+    shade[inner] += 0.22 * (iris_fibres(azimuth[inner], angle[inner]) if fibres is None else fibres[inner])
     limbus = 1 - 0.62 * _step(0.80, 1.0, t)
     iris = np.asarray(iris_rgb) * (shade * limbus)[..., None]
     colour = iris + (white - iris) * _step(0.95, 1.08, t)[..., None]
