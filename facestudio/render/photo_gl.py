@@ -211,9 +211,15 @@ class PhotoRenderer:
             gl.glVertexAttribPointer(
                 location, components, gl.GL_FLOAT, gl.GL_FALSE, _STRIDE, ctypes.c_void_p(offset)
             )
-        shadows = [
-            s.shadow + start for s, start in zip(surfaces, starts[:-1], strict=True) if s.shadow is not None
-        ]
+        shadows: list[Any] = []
+        casts: list[tuple[bool, int, int]] = []  # closed ones by themselves, the others together
+        for is_closed in (True, False):
+            begin = at = index.size + sum(s.size for s in shadows)
+            for s, start in zip(surfaces, starts[:-1], strict=True):
+                if s.shadow is not None and s.closed == is_closed:
+                    shadows.append(s.shadow + start)
+                    at += s.shadow.size
+            casts += [(is_closed, begin, at)] if at > begin else []
         flat = np.ascontiguousarray(np.concatenate([index, *shadows]), dtype=np.uint32)
         gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, self._buffers[1])
         gl.glBufferData(gl.GL_ELEMENT_ARRAY_BUFFER, flat.nbytes, flat, gl.GL_STREAM_DRAW)
@@ -221,7 +227,6 @@ class PhotoRenderer:
         gl.glDepthFunc(gl.GL_LEQUAL)
         gl.glDepthMask(gl.GL_TRUE)
         gl.glDisable(gl.GL_BLEND)
-        gl.glDisable(gl.GL_CULL_FACE)
         key = light_matrix(light.directions[0], light.up, centre, 260.0)
         sky = light_matrix(light.up + np.array([0.0, 0.0, 0.45]), light.directions[0], centre, 260.0)
         soft = is_soft(light)
@@ -234,7 +239,9 @@ class PhotoRenderer:
             gl.glViewport(0, 0, size, size)
             gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
             self._shadow.use(matrix=matrix)
-            self._elements(index.size, flat.size)
+            for closed, start, stop in casts:
+                (gl.glEnable if closed else gl.glDisable)(gl.GL_CULL_FACE)
+                self._elements(start, stop)
         near, far = scene_planes(data, camera)
         width, height = camera.image_size
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._target(camera.image_size))

@@ -163,7 +163,7 @@ class _Transfer:
         out: list[Float32Array] = []
         for move in moves:
             own = np.ascontiguousarray(move[self.body])
-            some = np.flatnonzero(own[:, 0] + own[:, 1] + own[:, 2])
+            some = np.flatnonzero((own != 0) @ (True, True, True))
             # A shape that moves little of the head is carried where it does.
             rows = some if len(some) < len(own) // 2 else slice(None)
             part, by = own[rows], [each[rows] for each in self.gather_by]

@@ -6,16 +6,13 @@
 #if KIND == HAIR
 in vec3 v_hair;
 #else
-#ifdef SOFT
-in float v_shadow;
-#else
+#ifndef SOFT
 in vec3 v_key;
 #endif
-in vec3 v_position;
-in vec3 v_normal;
+in vec4 v_position;
+in vec4 v_normal;
 in vec2 v_uv;
 in vec4 v_colour;
-in float v_sky;
 #if SMOOTH
 in vec3 v_around;
 #endif
@@ -63,7 +60,7 @@ float unshadowed() {
 #endif
 
 void main() {
-    vec3 viewer = normalize(u_eye - v_position);
+    vec3 viewer = normalize(u_eye - v_position.xyz);
 #ifdef TEXTURED
     vec4 texel = texture(u_texture, v_uv);
 #ifdef HOLES
@@ -80,7 +77,7 @@ void main() {
     f_label = uint(u_label);
 #endif
 
-    vec3 n = normalize(v_normal);
+    vec3 n = normalize(v_normal.xyz);
     if (!gl_FrontFacing) n = -n;
 #ifdef GRAIN
     vec2 slope = texture(u_grain, v_uv * u_grain_scale).rg - 0.5;
@@ -101,11 +98,11 @@ void main() {
     f_colour = vec4(glow, max(alpha, clamp(max(glow.r, glow.g) * 0.5, 0.0, 0.9)));
 #else
 #ifdef SOFT
-    float shadow = v_shadow;
+    float shadow = v_normal.w;
 #else
     float shadow = unshadowed();
 #endif
-    float sky = v_sky;
+    float sky = v_position.w;
 #if SMOOTH
     vec3 light = v_around;
 #else

@@ -22,16 +22,13 @@ uniform float u_gloss;
 #if KIND == HAIR
 out vec3 v_hair;             // encoded colour
 #else
-#ifdef SOFT
-out float v_shadow;          // light of the key lamp that arrives, 0..1
-#else
+#ifndef SOFT
 out vec3 v_key;
 #endif
-out vec3 v_position;
-out vec3 v_normal;
+out vec4 v_position;         // and the share of the sky not covered, 0.5..1, times a_colour.a
+out vec4 v_normal;           // and, if SOFT, the key lamp's light that arrives, 0..1
 out vec2 v_uv;
 out vec4 v_colour;
-out float v_sky;             // share of the sky not covered, 0.5..1, times a_colour.a
 #if SMOOTH
 out vec3 v_around;           // light that falls in from all but the key lamp
 #endif
@@ -94,19 +91,19 @@ void main() {
 #if KIND == HAIR
     v_hair = encoded(hair_light(sky * a_colour.a, unshadowed(key, 4)));
 #else
+    sky *= a_colour.a;
+    v_position = vec4(a_position, sky);
 #ifdef SOFT
-    v_shadow = unshadowed(key, 8);
+    v_normal = vec4(a_normal, unshadowed(key, 8));
 #else
     v_key = key;
+    v_normal = vec4(a_normal, 1.0);
 #endif
-    v_position = a_position;
-    v_normal = a_normal;
     v_uv = a_uv;
     v_colour = a_colour;
-    v_sky = sky * a_colour.a;
 #if SMOOTH
     vec3 n = normalize(a_normal);
-    v_around = around(n, v_sky, a_colour.a);
+    v_around = around(n, sky, a_colour.a);
 #endif
 #if BROAD
     vec3 viewer = normalize(u_eye - a_position);
@@ -115,7 +112,7 @@ void main() {
         vec3 to = u_light_direction[i];
         float h = max(dot(n, normalize(to + viewer)), 0.0);
         v_glint += u_light_colour[i]
-            * (mix(v_sky, 1.0, 0.3) * mirrored_lamp(h, sharpness(u_gloss)) * clamp(4.0 * dot(n, to), 0.0, 1.0));
+            * (mix(sky, 1.0, 0.3) * mirrored_lamp(h, sharpness(u_gloss)) * clamp(4.0 * dot(n, to), 0.0, 1.0));
     }
 #endif
 #endif
