@@ -142,7 +142,6 @@ class _Transfer:
             maps[eye.start : eye.stop] = ratio * np.eye(3)
         return maps
 
-
     def carried(self, vertices: FloatArray, moves: list[Float32Array]) -> list[Float32Array]:
         """Return moves (V, 3) of the rest head's vertices carried over to a head (V, 3): by its local maps, unmade."""
         rest = self.template.vertices
@@ -231,7 +230,13 @@ def _blink_of(template: Template, side: int, shape: int) -> _Blink:
 
 
 def _close(
-    template: Template, vertices: FloatArray, delta: Float32Array, blink: _Blink, side: int, *, even: bool = True
+    template: Template,
+    vertices: FloatArray,
+    delta: Float32Array,
+    blink: _Blink,
+    side: int,
+    *,
+    even: bool = True,
 ) -> None:
     """Change a blink (V, 3) mm in place so that the edges of the lids just meet; `even`: without folds."""
     delta[blink.area] *= blink.calm[:, None]

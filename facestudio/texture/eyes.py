@@ -1,10 +1,12 @@
 """Paints eyeballs: white, limbus, iris, pupil, in the eye charts of the template's atlas."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 from facestudio.template.model import EyeChart, Template
-from facestudio.values import ByteArray, FloatArray
+from facestudio.values import BoolArray, ByteArray, Float32Array, FloatArray, read_only
 
 IRIS_DIAMETER_MM = 11.7  # adults: 11.7 +- 0.5 mm
 _IRIS_SPREAD_MM = 1.0  # two standard deviations
@@ -137,14 +139,24 @@ def paint_eyes(
         Of the irises.
     """
     for side, chart in enumerate(template.eyes):
-        rows, columns, angle, azimuth = eye_texels(chart, len(atlas))
+        rows, columns, keep, angle, azimuth, fibres = _painted(chart, len(atlas))
         limbus = iris_angle(template, vertices, side, diameter_mm)
-        colour = paint_eye(angle, azimuth, np.asarray(iris_rgb)[side], limbus)
-        keep = angle <= np.radians(156.0)
-        block = atlas[rows, columns]
+        colour = paint_eye(angle, azimuth, np.asarray(iris_rgb)[side], limbus, fibres=fibres)
         of_white = _step(0.95, 1.08, angle / limbus)[..., None]
         colour *= 1 - (1 - white) * of_white
-        block[keep] = np.clip(colour[keep], 0, 255).astype(np.uint8)
+        atlas[rows, columns][keep] = np.clip(colour, 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=6)
+def _painted(
+    chart: EyeChart, size: int
+) -> tuple[slice, slice, BoolArray, Float32Array, Float32Array, Float32Array]:
+    """Return an eyeball's block of the atlas, which of it is painted, and there (N,): angle, azimuth, fibres."""
+    rows, columns, angle, azimuth = eye_texels(chart, size)
+    keep = angle <= np.radians(156.0)
+    angle, azimuth = angle[keep], azimuth[keep]
+    fibres = iris_fibres(azimuth, angle)
+    return rows, columns, keep, *(read_only(a, np.float32) for a in (angle, azimuth, fibres))
 
 
 def iris_colour(pixels: ByteArray, mesh: FloatArray, side: int) -> FloatArray:
