@@ -80,10 +80,15 @@ class ShapeModel:
         """The basis as (K, 3 V) float64."""
         return self.basis.reshape(len(self.basis), -1).astype(np.float64)
 
+    @cached_property
+    def _places(self) -> FloatArray:
+        """The local fields as (V, L) float64."""
+        return np.ascontiguousarray(self.local.T, dtype=np.float64)
+
     def shape(self, coefficients: FloatArray, local: FloatArray | None = None) -> FloatArray:
         """Return the vertices of coefficients (K,) and, if given, local ones (L, 3): (V, 3) float64 mm."""
         vertices = self.mean + (coefficients @ self.flat_basis).reshape(-1, 3)
-        return vertices if local is None else vertices + self.local.astype(np.float64).T @ local
+        return vertices if local is None else vertices + self._places @ local
 
 
 def load_shape_model_file(path: Path) -> ShapeModel:

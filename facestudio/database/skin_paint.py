@@ -101,6 +101,11 @@ def _spots(profile: ByteArray, owner: ByteArray, size: int) -> tuple[IntArray, F
     return index, share.ravel()[index], whose.ravel()[index]
 
 
+def _coarse(size: int) -> int:
+    """Return the resolution of regions and mottling for a skin of a size."""
+    return min(COARSE_SIZE, max(size // 2, 64))
+
+
 @lru_cache(maxsize=1)
 def _fine_noise() -> Float32Array:
     """White noise slightly blurred, of unit variance, at the finest size: structure below the layers' resolution.
@@ -115,7 +120,7 @@ def _fine_noise() -> Float32Array:
 
 def build_canvas(layers: Layers, size: int) -> Canvas:
     """Bring the layers to a size (64 to 2048 texels)."""
-    coarse = min(COARSE_SIZE, size)
+    coarse = _coarse(size)
     columns = [_scaled(layers[name], coarse, 0.0, 1.0).ravel() for name in REGIONS]
     columns += [_scaled(layers[name], coarse, -3.0, 3.0).ravel() for name in MOTTLES]
     fine = _fine_noise()
@@ -181,7 +186,7 @@ def _broad_colour(canvas: Canvas, modes: Float32Array, values: dict[str, float])
             0.075 * values["blotches"] * mix[0] * blood + 0.045 * values["mottling"] * mix[1] * pigment
         )
     table = np.stack([weight[name] for name in (*REGIONS, *MOTTLES)]).astype(np.float32)
-    edge = min(COARSE_SIZE, canvas.size)
+    edge = _coarse(canvas.size)
     total = (canvas.coarse @ table).reshape(edge, edge, 3)
     share = np.array([values[f"mode_{k}"] for k in range(len(modes))], dtype=np.float32)
     smooth = np.tensordot(share, modes, axes=1)
@@ -207,8 +212,13 @@ def _cover(colour: Float32Array, where: IntArray, share: Float32Array, paint: Fl
 def _soft(
     canvas: Canvas, spots: tuple[IntArray, Float32Array, ByteArray], kept: Float32Array
 ) -> Float32Array:
-    """Return how much of some spots there is in every texel, (S * S,); where neighbours cut them off they are soft."""
+    """Return how much of some spots there is in every texel, (S * S,), or (0,) if there is none anywhere.
+
+    Where neighbours cut them off they are soft.
+    """
     index, share, whose = spots
+    if not kept.any():
+        return np.zeros(0, dtype=np.float32)
     plane = np.zeros((canvas.size, canvas.size), dtype=np.float32)
     plane.ravel()[index] = kept[whose] * share
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), 0.35 + canvas.size / 2500), dtype=np.float32).ravel()

@@ -124,8 +124,9 @@ def head_rotation(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> FloatArr
 
 def head_angles(rotation: ArrayLike) -> tuple[float, float, float]:
     """Return (yaw, pitch, roll) in radians of a camera rotation (3, 3); the inverse of `head_rotation`."""
-    yaw, pitch, roll = Rotation.from_matrix(FRONTAL @ np.asarray(rotation, dtype=np.float64)).as_euler("yxz")
-    return float(yaw), float(pitch), float(-roll)
+    m = FRONTAL @ np.asarray(rotation, dtype=np.float64)  # about z, then x, then y, from the left
+    pitch = np.arctan2(m[2, 1], np.hypot(m[2, 0], m[2, 2]))
+    return float(np.arctan2(-m[2, 0], m[2, 2])), float(pitch), float(np.arctan2(m[0, 1], m[1, 1]))
 
 
 def view_camera(

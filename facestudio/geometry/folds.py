@@ -24,4 +24,6 @@ def folded_quads(vertices: FloatArray, quads: IntArray) -> BoolArray:
     p = np.asarray(vertices, dtype=np.float64)[quads]
     normal = face_area_vectors(vertices, quads)
     ahead, behind = np.roll(p, -1, axis=1) - p, np.roll(p, 1, axis=1) - p
-    return (np.einsum("fkc,fc->fk", np.cross(ahead, behind), normal) < 0).any(axis=1)
+    (ax, ay, az), (bx, by, bz), n = np.moveaxis(ahead, 2, 0), np.moveaxis(behind, 2, 0), normal[:, :, None]
+    turned = (ay * bz - az * by) * n[:, 0] + (az * bx - ax * bz) * n[:, 1] + (ax * by - ay * bx) * n[:, 2]
+    return (turned < 0).any(axis=1)

@@ -16,8 +16,11 @@ from facestudio.render.photo_scene import (
     PhotoLight,
     Surface,
     depth_mm,
+    encoded_texture,
     has_holes,
+    is_soft,
     light_matrix,
+    map_sizes,
     scene_planes,
     shader_flags,
     shadow_lookup,
@@ -25,7 +28,6 @@ from facestudio.render.photo_scene import (
 from facestudio.render.scene import projection_matrix, view_matrix
 from facestudio.values import ByteArray, Camera, Float32Array, FloatArray
 
-_KEY_SIZE, _SKY_SIZE = 768, 192
 _BIAS_MM, _SKY_BIAS_MM = 2.5, 6.0
 _UNITS = {"texture": 0, "labels": 1, "grain": 2, "key_shadow": 3, "sky_shadow": 4}
 _COLUMNS = ((0, 3, 0), (1, 3, 12), (2, 2, 24), (3, 4, 32))  # location, components, offset in bytes
@@ -40,8 +42,6 @@ class PhotoRenderer:
     ----------
     grain
         (G, G, 2) uint8: slopes of pores and threads, tiled over surfaces; 128 is flat.
-    samples
-        Places per pixel at which coverage is measured.
 
     Raises
     ------
@@ -49,7 +49,7 @@ class PhotoRenderer:
         If there is no OpenGL here.
     """
 
-    def __init__(self, grain: ByteArray, samples: int = 0) -> None:
+    def __init__(self, grain: ByteArray) -> None:
         try:
             from facestudio.render.egl import EglContext
 
@@ -62,8 +62,8 @@ class PhotoRenderer:
                 hint="Synthetic photos need OpenGL 3.3; on Debian and Ubuntu: apt-get install libegl1 libgl1-mesa-dri",
             ) from error
         self._gl: Any = GL
-        self._samples = samples
-        self._targets: dict[tuple[int, int], tuple[Any, Any]] = {}
+        self._targets: dict[tuple[int, int], Any] = {}
+        self._maps: dict[int, tuple[Any, Any]] = {}
         self._context.enter()
         try:
             self._programs: dict[str, Program] = {}
@@ -71,9 +71,8 @@ class PhotoRenderer:
             self._shadow = Program("photo_shadow.vert", "photo_shadow.frag")
             self._array = GL.glGenVertexArrays(1)
             self._buffers = GL.glGenBuffers(2)
-            self._textures = GL.glGenTextures(5)
+            self._textures = GL.glGenTextures(3)
             self._grain(grain)
-            self._maps = [self._shadow_map(3, _KEY_SIZE), self._shadow_map(4, _SKY_SIZE)]
         finally:
             self._context.leave()
 
@@ -84,6 +83,7 @@ class PhotoRenderer:
 
             files = ("photo.vert", "photo.frag")
             self._programs[define] = Program(*files, shared="photo_light.glsl", define=define)
+            self._programs[define].use(**_UNITS)
         return self._programs[define]
 
     def _grain(self, grain: ByteArray) -> None:
@@ -106,21 +106,16 @@ class PhotoRenderer:
         gl.glGenerateMipmap(gl.GL_TEXTURE_2D)
         gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_LINEAR)
 
-    def _shadow_map(self, unit: int, size: int) -> Any:
+    def _shadow_map(self, size: int) -> tuple[Any, Any]:
+        """Return the framebuffer and the texture of a shadow map of a size; made when it is first needed."""
+        if size in self._maps:
+            return self._maps[size]
         gl = self._gl
-        gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
-        gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[unit])
-        gl.glTexImage2D(
-            gl.GL_TEXTURE_2D,
-            0,
-            gl.GL_DEPTH_COMPONENT24,
-            size,
-            size,
-            0,
-            gl.GL_DEPTH_COMPONENT,
-            gl.GL_FLOAT,
-            None,
-        )
+        texture = gl.glGenTextures(1)
+        gl.glActiveTexture(gl.GL_TEXTURE0 + _UNITS["key_shadow"])
+        gl.glBindTexture(gl.GL_TEXTURE_2D, texture)
+        kind = gl.GL_DEPTH_COMPONENT
+        gl.glTexImage2D(gl.GL_TEXTURE_2D, 0, gl.GL_DEPTH_COMPONENT24, size, size, 0, kind, gl.GL_FLOAT, None)
         for name, value in (
             (gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR),
             (gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR),
@@ -132,35 +127,31 @@ class PhotoRenderer:
             gl.glTexParameteri(gl.GL_TEXTURE_2D, name, value)
         framebuffer = gl.glGenFramebuffers(1)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, framebuffer)
-        gl.glFramebufferTexture2D(
-            gl.GL_FRAMEBUFFER, gl.GL_DEPTH_ATTACHMENT, gl.GL_TEXTURE_2D, self._textures[unit], 0
-        )
+        gl.glFramebufferTexture2D(gl.GL_FRAMEBUFFER, gl.GL_DEPTH_ATTACHMENT, gl.GL_TEXTURE_2D, texture, 0)
         gl.glDrawBuffer(gl.GL_NONE)
         gl.glReadBuffer(gl.GL_NONE)
-        return framebuffer
+        self._maps[size] = framebuffer, texture
+        return framebuffer, texture
 
-    def _target(self, size: tuple[int, int]) -> tuple[Any, Any]:
-        """Return the framebuffers of a size: one with several samples, and one to read from."""
+    def _target(self, size: tuple[int, int]) -> Any:
+        """Return the framebuffer of a size."""
         if size not in self._targets:
             gl = self._gl
-            pair: list[Any] = []
-            for samples in (self._samples, 0):
-                framebuffer = gl.glGenFramebuffers(1)
-                gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, framebuffer)
-                for kind, place in (
-                    (gl.GL_RGBA8, gl.GL_COLOR_ATTACHMENT0),
-                    (gl.GL_R8UI, gl.GL_COLOR_ATTACHMENT1),
-                    (gl.GL_DEPTH_COMPONENT32F, gl.GL_DEPTH_ATTACHMENT),
-                ):
-                    buffer = gl.glGenRenderbuffers(1)
-                    gl.glBindRenderbuffer(gl.GL_RENDERBUFFER, buffer)
-                    gl.glRenderbufferStorageMultisample(gl.GL_RENDERBUFFER, samples, kind, *size)
-                    gl.glFramebufferRenderbuffer(gl.GL_FRAMEBUFFER, place, gl.GL_RENDERBUFFER, buffer)
-                gl.glDrawBuffers(2, [gl.GL_COLOR_ATTACHMENT0, gl.GL_COLOR_ATTACHMENT1])
-                if gl.glCheckFramebufferStatus(gl.GL_FRAMEBUFFER) != gl.GL_FRAMEBUFFER_COMPLETE:
-                    raise UsageError(f"OpenGL gives no framebuffer of {size[0]}x{size[1]} pixels")
-                pair.append(framebuffer)
-            self._targets[size] = (pair[0], pair[1])
+            framebuffer = gl.glGenFramebuffers(1)
+            gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, framebuffer)
+            for kind, place in (
+                (gl.GL_RGBA8, gl.GL_COLOR_ATTACHMENT0),
+                (gl.GL_R8UI, gl.GL_COLOR_ATTACHMENT1),
+                (gl.GL_DEPTH_COMPONENT32F, gl.GL_DEPTH_ATTACHMENT),
+            ):
+                buffer = gl.glGenRenderbuffers(1)
+                gl.glBindRenderbuffer(gl.GL_RENDERBUFFER, buffer)
+                gl.glRenderbufferStorage(gl.GL_RENDERBUFFER, kind, *size)
+                gl.glFramebufferRenderbuffer(gl.GL_FRAMEBUFFER, place, gl.GL_RENDERBUFFER, buffer)
+            gl.glDrawBuffers(2, [gl.GL_COLOR_ATTACHMENT0, gl.GL_COLOR_ATTACHMENT1])
+            if gl.glCheckFramebufferStatus(gl.GL_FRAMEBUFFER) != gl.GL_FRAMEBUFFER_COMPLETE:
+                raise UsageError(f"OpenGL gives no framebuffer of {size[0]}x{size[1]} pixels")
+            self._targets[size] = framebuffer
         return self._targets[size]
 
     def draw(
@@ -194,15 +185,14 @@ class PhotoRenderer:
         finally:
             self._context.leave()
         width, height = camera.image_size
-        x = ((np.arange(width) + 0.5) * fineness).astype(int)
-        y = (
-            len(labels) - 1 - ((np.arange(height) + 0.5) * fineness).astype(int)
-        )  # OpenGL's first row is the last
-        rows = np.ix_(y, x)
-        colour = cv2.LUT(colour[::-1], TONES)
+        x = ((np.arange(width) + 0.5) * fineness).astype(np.intp)
+        # OpenGL's first row is the last.
+        y = len(labels) - 1 - ((np.arange(height) + 0.5) * fineness).astype(np.intp)
         if fineness != 1.0:
-            colour = cv2.resize(colour, camera.image_size, interpolation=cv2.INTER_AREA)
-        return PhotoLayers(np.asarray(colour, dtype=np.uint8), labels[rows], depth_mm(depth[rows], *planes))
+            colour = cv2.resize(colour, camera.image_size, interpolation=cv2.INTER_LINEAR)
+        colour = np.asarray(cv2.LUT(cv2.flip(colour, 0), TONES), dtype=np.uint8)
+        depth = depth_mm(np.ascontiguousarray(depth[y][:, x]), *planes)
+        return PhotoLayers(colour, np.ascontiguousarray(labels[y][:, x]), depth)
 
     def _draw(
         self, surfaces: list[Surface], camera: Camera, light: PhotoLight, centre: FloatArray
@@ -221,9 +211,15 @@ class PhotoRenderer:
             gl.glVertexAttribPointer(
                 location, components, gl.GL_FLOAT, gl.GL_FALSE, _STRIDE, ctypes.c_void_p(offset)
             )
-        shadows = [
-            s.shadow + start for s, start in zip(surfaces, starts[:-1], strict=True) if s.shadow is not None
-        ]
+        shadows: list[Any] = []
+        casts: list[tuple[bool, int, int]] = []  # closed ones by themselves, the others together
+        for is_closed in (True, False):
+            begin = at = index.size + sum(s.size for s in shadows)
+            for s, start in zip(surfaces, starts[:-1], strict=True):
+                if s.shadow is not None and s.closed == is_closed:
+                    shadows.append(s.shadow + start)
+                    at += s.shadow.size
+            casts += [(is_closed, begin, at)] if at > begin else []
         flat = np.ascontiguousarray(np.concatenate([index, *shadows]), dtype=np.uint32)
         gl.glBindBuffer(gl.GL_ELEMENT_ARRAY_BUFFER, self._buffers[1])
         gl.glBufferData(gl.GL_ELEMENT_ARRAY_BUFFER, flat.nbytes, flat, gl.GL_STREAM_DRAW)
@@ -231,26 +227,28 @@ class PhotoRenderer:
         gl.glDepthFunc(gl.GL_LEQUAL)
         gl.glDepthMask(gl.GL_TRUE)
         gl.glDisable(gl.GL_BLEND)
-        gl.glDisable(gl.GL_CULL_FACE)
         key = light_matrix(light.directions[0], light.up, centre, 260.0)
         sky = light_matrix(light.up + np.array([0.0, 0.0, 0.45]), light.directions[0], centre, 260.0)
-        for framebuffer, size, matrix in ((self._maps[0], _KEY_SIZE, key), (self._maps[1], _SKY_SIZE, sky)):
+        soft = is_soft(light)
+        sizes = map_sizes(camera, soft)
+        maps = [self._shadow_map(size) for size in sizes]  # made before any is bound
+        for unit, size, (framebuffer, texture), matrix in zip((3, 4), sizes, maps, (key, sky), strict=True):
+            gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
+            gl.glBindTexture(gl.GL_TEXTURE_2D, texture)
             gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, framebuffer)
             gl.glViewport(0, 0, size, size)
             gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
             self._shadow.use(matrix=matrix)
-            self._elements(index.size, flat.size)
-        near, far = scene_planes(surfaces, camera)
-        drawn, read = self._target(camera.image_size)
+            for closed, start, stop in casts:
+                (gl.glEnable if closed else gl.glDisable)(gl.GL_CULL_FACE)
+                self._elements(start, stop)
+        near, far = scene_planes(data, camera)
         width, height = camera.image_size
-        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, drawn)
+        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, self._target(camera.image_size))
         gl.glViewport(0, 0, width, height)
         gl.glClearBufferfv(gl.GL_COLOR, 0, np.zeros(4, np.float32))
         gl.glClearBufferuiv(gl.GL_COLOR, 1, np.zeros(4, np.uint32))
         gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
-        for unit, texture in ((2, 2), (3, 3), (4, 4)):
-            gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
-            gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[texture])
         view, projection = view_matrix(camera), projection_matrix(camera, near, far)
         # Depth first: what is hidden is then never shaded. But hair is cheaper to shade than to draw twice.
         self._depth.use(view=view, projection=projection)
@@ -272,57 +270,38 @@ class PhotoRenderer:
             light_colour=light.colours,
             key_softness=float(light.softness),
             exposure=float(light.exposure),
-            **_UNITS,
         )
-        for define in {shader_flags(s): None for s in surfaces}:
+        flags = [shader_flags(s, soft) for s in surfaces]
+        for define in dict.fromkeys(flags):
             self._program(define).use(**common)
         order = sorted(
             range(len(surfaces)), key=lambda i: (not surfaces[i].solid, surfaces[i].kind != Kind.HAIR)
         )
         solid = True
-        depth = np.empty((height, width), np.float32)
         for number in order:
-            if solid and not surfaces[number].solid:
+            if solid and not surfaces[number].solid:  # what is not solid leaves depth and labels alone
                 solid = False
-                depth = self._read_depth(drawn, read, width, height)
                 gl.glColorMaski(1, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE)
-            self._surface(surfaces[number], spans, number)
-        if solid:
-            depth = self._read_depth(drawn, read, width, height)
+                gl.glDepthMask(gl.GL_FALSE)
+            self._surface(surfaces[number], flags[number], spans, number)
         gl.glColorMaski(1, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE)
         gl.glDepthMask(gl.GL_TRUE)
         gl.glDisable(gl.GL_BLEND)
         gl.glDisable(gl.GL_CULL_FACE)
         colour = np.empty((height, width, 4), np.uint8)
         labels = np.empty((height, width), np.uint8)
-        for place, form, out in (
-            (gl.GL_COLOR_ATTACHMENT0, gl.GL_RGBA, colour),
-            (gl.GL_COLOR_ATTACHMENT1, gl.GL_RED_INTEGER, labels),
+        depth = np.empty((height, width), np.float32)
+        gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
+        for place, form, kind, out in (
+            (gl.GL_COLOR_ATTACHMENT0, gl.GL_RGBA, gl.GL_UNSIGNED_BYTE, colour),
+            (gl.GL_COLOR_ATTACHMENT1, gl.GL_RED_INTEGER, gl.GL_UNSIGNED_BYTE, labels),
+            (gl.GL_COLOR_ATTACHMENT0, gl.GL_DEPTH_COMPONENT, gl.GL_FLOAT, depth),
         ):
-            self._resolve(drawn, read, width, height, gl.GL_COLOR_BUFFER_BIT, place)
-            gl.glPixelStorei(gl.GL_PACK_ALIGNMENT, 1)
-            gl.glReadPixels(0, 0, width, height, form, gl.GL_UNSIGNED_BYTE, out)
+            gl.glReadBuffer(place)
+            gl.glReadPixels(0, 0, width, height, form, kind, out)
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
         gl.glBindVertexArray(0)
         return colour, labels, depth, (near, far)
-
-    def _resolve(self, drawn: Any, read: Any, width: int, height: int, what: Any, place: Any) -> None:
-        gl = self._gl
-        gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, drawn)
-        gl.glReadBuffer(place)
-        gl.glBindFramebuffer(gl.GL_DRAW_FRAMEBUFFER, read)
-        gl.glDrawBuffer(place)
-        gl.glBlitFramebuffer(0, 0, width, height, 0, 0, width, height, what, gl.GL_NEAREST)
-        gl.glBindFramebuffer(gl.GL_READ_FRAMEBUFFER, read)
-        gl.glReadBuffer(place)
-
-    def _read_depth(self, drawn: Any, read: Any, width: int, height: int) -> Float32Array:
-        gl = self._gl
-        self._resolve(drawn, read, width, height, gl.GL_DEPTH_BUFFER_BIT, gl.GL_COLOR_ATTACHMENT0)
-        out = np.empty((height, width), np.float32)
-        gl.glReadPixels(0, 0, width, height, gl.GL_DEPTH_COMPONENT, gl.GL_FLOAT, out)
-        gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, drawn)
-        return out
 
     def _elements(self, start: Any, stop: Any) -> None:
         gl = self._gl
@@ -333,13 +312,13 @@ class PhotoRenderer:
         """Leave out the far side of what is closed."""
         (self._gl.glEnable if surface.closed else self._gl.glDisable)(self._gl.GL_CULL_FACE)
 
-    def _surface(self, surface: Surface, spans: Any, number: int) -> None:
+    def _surface(self, surface: Surface, flags: str, spans: Any, number: int) -> None:
         gl = self._gl
         if surface.texture is not None:
-            self._upload(0, surface.texture, srgb=True)
+            self._upload(0, encoded_texture(surface.texture), mipmaps=True)
         if surface.labels is not None:
-            self._upload(1, surface.labels, srgb=False)
-        self._program(shader_flags(surface)).use(
+            self._upload(1, surface.labels, mipmaps=False)
+        self._program(flags).use(
             label=int(surface.label),
             grain_scale=float(surface.grain_scale),
             grain_strength=float(surface.grain),
@@ -349,14 +328,12 @@ class PhotoRenderer:
         if surface.kind == Kind.LENS:
             gl.glEnable(gl.GL_BLEND)
             gl.glBlendFunc(gl.GL_ONE, gl.GL_ONE_MINUS_SRC_ALPHA)
-            gl.glDepthMask(gl.GL_FALSE)
         else:
             gl.glDisable(gl.GL_BLEND)
-            gl.glDepthMask(gl.GL_TRUE)
         self._cull(surface)
         self._elements(spans[number], spans[number + 1])
 
-    def _upload(self, unit: int, pixels: ByteArray, *, srgb: bool) -> None:
+    def _upload(self, unit: int, pixels: ByteArray, *, mipmaps: bool) -> None:
         gl = self._gl
         gl.glActiveTexture(gl.GL_TEXTURE0 + unit)
         gl.glBindTexture(gl.GL_TEXTURE_2D, self._textures[unit])
@@ -364,11 +341,11 @@ class PhotoRenderer:
         if pixels.ndim == 2:
             inner, form = gl.GL_R8, gl.GL_RED
         elif pixels.shape[2] == 4:
-            inner, form = gl.GL_SRGB8_ALPHA8, gl.GL_RGBA
+            inner, form = gl.GL_RGBA8, gl.GL_RGBA
         else:
-            inner, form = gl.GL_SRGB8, gl.GL_RGB
+            inner, form = gl.GL_RGB8, gl.GL_RGB
         picture: Any = np.ascontiguousarray(pixels)
-        levels = _LEVELS if srgb and min(pixels.shape[:2]) >= 2**_LEVELS else 1
+        levels = _LEVELS if mipmaps and min(pixels.shape[:2]) >= 2**_LEVELS else 1
         gl.glTexParameteri(gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAX_LEVEL, levels - 1)
         for level in range(levels):  # a software driver takes longer to make them
             height, width = picture.shape[:2]
@@ -377,10 +354,12 @@ class PhotoRenderer:
             )
             picture = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
         gl.glTexParameteri(
-            gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MIN_FILTER, gl.GL_LINEAR_MIPMAP_NEAREST if srgb else gl.GL_NEAREST
+            gl.GL_TEXTURE_2D,
+            gl.GL_TEXTURE_MIN_FILTER,
+            gl.GL_LINEAR_MIPMAP_NEAREST if mipmaps else gl.GL_NEAREST,
         )
         gl.glTexParameteri(
-            gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR if srgb else gl.GL_NEAREST
+            gl.GL_TEXTURE_2D, gl.GL_TEXTURE_MAG_FILTER, gl.GL_LINEAR if mipmaps else gl.GL_NEAREST
         )
 
     def close(self) -> None:

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+import cv2
 import numpy as np
 
-from facestudio.geometry.camera import to_camera_space
 from facestudio.values import ByteArray, Camera, Float32Array, FloatArray, IntArray
 
 MAX_PHOTO_LIGHTS = 4
+_SOFT = 0.01  # penumbra as a share of the shadow map: wider than vertices are apart
+_MAP_SIZES = (256, 384, 512, 768, 1024)
 
 
 class Kind(IntEnum):
@@ -159,9 +161,9 @@ def light_matrix(direction: FloatArray, up: FloatArray, centre: FloatArray, radi
     return matrix.astype(np.float32)
 
 
-def scene_planes(surfaces: list[Surface], camera: Camera) -> tuple[float, float]:
-    """Return near and far planes (mm) for a scene; near is at least a hundredth of far."""
-    depth = np.concatenate([to_camera_space(camera, s.vertices[:, :3])[:, 2] for s in surfaces])
+def scene_planes(vertices: Float32Array, camera: Camera) -> tuple[float, float]:
+    """Return near and far planes (mm) for vertices as in Surface; near is at least a fiftieth of far."""
+    depth = vertices[:, :3] @ camera.rotation[2].astype(np.float32) + np.float32(camera.translation_mm[2])
     far = max(float(depth.max()) * 1.01 + 1.0, 2.0)
     return max(float(depth.min()) * 0.98 - 1.0, far * 0.02), far
 
@@ -187,6 +189,22 @@ def _tones() -> ByteArray:
 TONES = _tones()
 
 
+def _roots() -> ByteArray:
+    """Return the table from sRGB to the square root of linear light, alpha as it is, (256, 1, 4) uint8."""
+    srgb = np.arange(256) / 255.0
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    root = np.rint(255 * np.sqrt(linear))
+    return np.stack([root, root, root, np.arange(256.0)], axis=1).astype(np.uint8)[:, None]
+
+
+_ROOTS = _roots()
+
+
+def encoded_texture(pixels: ByteArray) -> ByteArray:
+    """Return an sRGB texture (H, W, 3 or 4) uint8 as the square root of linear light: quicker to sample than sRGB."""
+    return np.asarray(cv2.LUT(pixels, _ROOTS[..., : pixels.shape[2]]), dtype=np.uint8)
+
+
 def has_holes(surface: Surface) -> bool:
     """Tell whether a surface's texture says where it is not."""
     return surface.texture is not None and surface.texture.shape[2] == 4
@@ -200,9 +218,22 @@ def shadow_lookup(matrix: Float32Array, bias_mm: float) -> FloatArray:
     return _TO_TEXTURE @ biased
 
 
-def shader_flags(surface: Surface) -> str:
-    """Return what a surface has, for the shaders' preprocessor."""
+def is_soft(light: PhotoLight) -> bool:
+    """Tell whether shadows are so soft that they can be gathered at the vertices."""
+    return light.softness >= _SOFT
+
+
+def map_sizes(camera: Camera, soft: bool) -> tuple[int, int]:
+    """Return the edges of the key light's and the sky's shadow maps for a picture: the finer, the larger, texels."""
+    fine = max(camera.image_size) * (0.7 if soft else 1.05)
+    key = next((size for size in _MAP_SIZES if size >= fine), _MAP_SIZES[-1])
+    return key, 192 if max(camera.image_size) > 500 else 128
+
+
+def shader_flags(surface: Surface, soft: bool) -> str:
+    """Return what a surface has, for the shaders' preprocessor; `soft`: shadows are gathered at its vertices."""
     flags = {
+        "SOFT": soft and surface.kind != Kind.HAIR,
         "TEXTURED": surface.texture is not None,
         "HOLES": has_holes(surface),
         "LABELLED": surface.labels is not None,
@@ -214,6 +245,7 @@ def shader_flags(surface: Surface) -> str:
 def depth_mm(depth: Float32Array, near: float, far: float) -> Float32Array:
     """Return depth in mm, infinite where there is nothing, from a depth buffer's 0..1 and the planes in mm."""
     # The inverse of the projection's depth.
-    z = 2 * near * far / np.maximum(far + near - (2 * depth - 1) * (far - near), 1e-6)
+    z = np.maximum(depth * np.float32(near - far) + np.float32(far), np.float32(1e-6))
+    np.divide(np.float32(near * far), z, out=z)
     z[depth >= 1.0] = np.inf
-    return z.astype(np.float32)
+    return z

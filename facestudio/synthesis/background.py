@@ -42,9 +42,8 @@ def draw_background(rng: np.random.Generator, size: int) -> tuple[str, ByteArray
         "pattern": _pattern,
     }[kind](rng)
     blur = rng.uniform(0.4, 5.0) if kind not in ("wall", "gradient") else 1.0
-    picture = cv2.GaussianBlur(picture, (0, 0), blur)
-    big = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
-    return kind, np.clip(big, 0, 255).astype(np.uint8)
+    picture = np.clip(cv2.GaussianBlur(picture, (0, 0), blur), 0, 255).astype(np.uint8)
+    return kind, np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
 
 def _gradient(rng: np.random.Generator) -> Float32Array:
@@ -100,22 +99,14 @@ def _bokeh(rng: np.random.Generator) -> Float32Array:
     radius = rng.uniform(2, 9)
     for _ in range(int(rng.integers(15, 70))):
         x, y = rng.uniform(0, _COARSE, 2)
-        layer = np.zeros((_COARSE, _COARSE), np.uint8)
-        cv2.circle(
-            layer,
-            (int(x * 16), int(y * 16)),
-            int(radius * rng.uniform(0.7, 1.3) * 16),
-            255,
-            -1,
-            cv2.LINE_AA,
-            4,
-        )
-        picture += (
-            layer[..., None].astype(np.float32)
-            / 255
-            * _colour(rng, rng.uniform(60, 220))
-            * rng.uniform(0.2, 0.8)
-        )
+        reach = radius * rng.uniform(0.7, 1.3)
+        x0, y0 = max(int(x - reach) - 2, 0), max(int(y - reach) - 2, 0)
+        block = picture[y0 : int(y + reach) + 3, x0 : int(x + reach) + 3]
+        layer = np.zeros(block.shape[:2], np.uint8)
+        middle = (int((x - x0) * 16), int((y - y0) * 16))
+        cv2.circle(layer, middle, int(reach * 16), 255, -1, cv2.LINE_AA, 4)
+        colour = _colour(rng, rng.uniform(60, 220)) * rng.uniform(0.2, 0.8)
+        block += layer[..., None] * (colour / 255).astype(np.float32)
     return picture
 
 

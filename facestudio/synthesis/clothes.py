@@ -123,28 +123,29 @@ def fabric(rng: np.random.Generator) -> ByteArray:
     base = np.clip(rng.choice([rng.uniform(15, 60), rng.uniform(60, 170), rng.uniform(180, 240)]), 0, 255)
     hue = rng.uniform(0, 2 * np.pi)
     colour = base * (1 + rng.beta(0.9, 4.5) * np.cos(hue - np.array([0, 2.094, 4.189])))
-    picture = np.broadcast_to(np.clip(colour, 3, 250), (_FABRIC, _FABRIC, 3)).astype(np.float32).copy()
+    picture = np.full((_FABRIC, _FABRIC, 3), np.clip(colour, 3, 250), dtype=np.float32)
     kind = rng.random()
     other = np.clip(
         rng.uniform(10, 245) * (1 + 0.25 * np.cos(rng.uniform(0, 6) - np.array([0, 2.094, 4.189]))), 3, 250
     )
-    y, x = np.mgrid[:_FABRIC, :_FABRIC]
+    y, x = np.ogrid[:_FABRIC, :_FABRIC]
     if kind < 0.1:
-        picture[(y // int(rng.integers(4, 16))) % 2 == 0] = other
+        picture[(y // int(rng.integers(4, 16))).ravel() % 2 == 0] = other
     elif kind < 0.16:
-        picture[(x // int(rng.integers(2, 8))) % 3 == 0] = other
+        picture[:, (x // int(rng.integers(2, 8))).ravel() % 3 == 0] = other
     elif kind < 0.24:
         step = int(rng.integers(5, 14))
         picture = (
             picture
             * (1 - 0.35 * ((x // step) % 2 == 0)[..., None])
             * (1 - 0.35 * ((y // step) % 2 == 0)[..., None])
-        )
+        ).astype(np.float32)
     elif kind < 0.3:
         spots = smooth_noise(rng, _FABRIC, 28, 2) > rng.uniform(0.3, 1.0)
         picture[spots] = other
-    picture *= 1 + rng.uniform(0.02, 0.12) * smooth_noise(rng, _FABRIC, 12, 4)[..., None]
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    rough = 1 + rng.uniform(0.02, 0.12) * smooth_noise(rng, _FABRIC, 12, 4)
+    woven = cv2.multiply(picture, cv2.merge([rough, rough, rough]), dtype=cv2.CV_8U)
+    return np.asarray(woven, dtype=np.uint8)
 
 
 def _neckline(rng: np.random.Generator, style: str) -> FloatArray:
@@ -197,7 +198,7 @@ def _sewn(picture: ByteArray, line: FloatArray, style: str, depth: Float32Array)
         for row in range(first, _FABRIC, 16):
             button = 0.55 * cloth[row, middle] + 30
             cv2.circle(cloth, (middle, row), 1, tuple(float(c) for c in button), -1)
-    return np.clip(cloth, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.convertScaleAbs(cloth), dtype=np.uint8)
 
 
 def torso_surfaces(
@@ -240,7 +241,8 @@ def torso_surfaces(
 
     foot = [(head[ring] - pivot) @ turn - np.array([0.0, raise_mm, 0.0]) for ring in _foot_rings()]
     line = _neckline(rng, style)
-    body = placed(_joined(_torso(broad, slope), around, along, foot))
+    torso = _joined(_torso(broad, slope), around, along, foot)
+    body = placed(torso)
     normals = vertex_normals(body, quads)
     # The chin shades the neck as it does on the head; next to the hem cloth shades the skin.
     shade = _around_ring(around, foot[0], template_occlusion()[_foot_rings()[0]][:, None].astype(np.float64))
@@ -259,10 +261,12 @@ def torso_surfaces(
             grain_scale=40.0,
         )
     )
-    around, along, quads = _grid(fineness)
-    triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
-    uvs = np.stack([around / (2 * np.pi) + 0.5, along], axis=1)
-    cloth = _joined(_torso(broad, slope, fineness), around, along, foot)
+    if fineness != 1.0:
+        around, along, quads = _grid(fineness)
+        triangles = np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
+        uvs = np.stack([around / (2 * np.pi) + 0.5, along], axis=1)
+        torso = _joined(_torso(broad, slope, fineness), around, along, foot)
+    cloth = torso
     depth = _folds(rng)
     rows, columns = ((x * (_FABRIC - 1)).astype(int) for x in (along, uvs[:, 0]))
     loose = np.clip((along - 0.2) / 0.3, 0, 1)
@@ -280,7 +284,7 @@ def torso_surfaces(
             Label.CLOTHES,
             pack_vertices(cloth, normals, uvs, sky=0.9),
             triangles,
-            texture=np.dstack([picture, alpha]).astype(np.uint8),
+            texture=np.asarray(cv2.merge([*cv2.split(picture), alpha]), dtype=np.uint8),
             grain=folds,
             grain_scale=float(rng.uniform(3, 30)),
             shadow=triangles,

@@ -28,6 +28,7 @@ _FACES: dict[str, tuple[float, dict[str, float]]] = {
     "wide open": (0.03, {"jawOpen": 0.9, "mouthStretch": 0.2}),
 }
 _SIDED = {name[:-4] for name in ARKIT_NAMES if name.endswith("Left") and name not in ("jawLeft", "mouthLeft")}
+_LIDS_APART = 0.2  # weight of a blink below which skin is far from folding
 # Angle at weight 1 of the lids' shapes, radians: how far the eyeball turns in them.
 _LOOK = {"Down": 0.29, "Up": 0.19, "In": 0.38, "Out": 0.36}
 
@@ -143,7 +144,7 @@ def pose_head(template: Template, neutral: FloatArray, expression: Expression) -
         What the face does. The shapes' own movement of the eyeballs, which is along straight lines, is replaced
         by a turn about their middle.
     """
-    posed = neutral + expression_offsets(template, neutral, expression.weights)
+    posed = neutral + expression_offsets(template, neutral, expression.weights, rough=_LIDS_APART)
     for chart, (left, up) in zip(template.eyes, expression.gaze, strict=True):
         ball = neutral[chart.start : chart.stop]
         middle = (ball[0] + ball[-1]) / 2

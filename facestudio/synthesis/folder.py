@@ -21,6 +21,7 @@ import cv2
 
 from facestudio import __version__
 from facestudio.errors import FacestudioError, UsageError, WriteError
+from facestudio.render.environment import trust_opengl
 from facestudio.synthesis.generate import check_size, draw_photo, new_renderer
 from facestudio.synthesis.truth import write_truth
 
@@ -32,7 +33,7 @@ SERIES_FORMAT = 1
 _MOST_WORKERS = 64
 # Drawing is spread over processes: inside each, one thread is fastest.
 _ONE_THREAD = {
-    "LP_NUM_THREADS": "1",
+    "LP_NUM_THREADS": "0",  # of llvmpipe: drawn in the thread that asks
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -243,6 +244,7 @@ def _start_worker(folder: str, series: Series) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the work
     cv2.setNumThreads(1)
+    trust_opengl()
     _worker = (new_renderer(), Path(folder), series)
 
 

@@ -32,7 +32,7 @@ from facestudio.synthesis.skin import mean_face_colour, neck_colour, paint_skin
 from facestudio.synthesis.skinmaps import point_texels, skin_maps
 from facestudio.synthesis.truth import SyntheticPhoto, Truth, ibug68_points, rounded, visibility
 from facestudio.template.model import PointMap, load_template
-from facestudio.values import Camera, FloatArray
+from facestudio.values import ByteArray, Camera, Float32Array, FloatArray
 
 SMALLEST, LARGEST = 64, 2048
 _GLASSES, _HAT, _OCCLUDER = 0.22, 0.09, 0.08  # shares of photos
@@ -123,7 +123,8 @@ def draw_photo(
     angles = iris_angles(template, neutral, person)
     light = draw_light(rng, camera)
     texels = 192 if size > 640 else 128 if size > 320 else 96
-    surfaces = head_surfaces(rng, posed, normals, painted, person, angles, 1 if size > 320 else 0, texels)
+    level = 1 if size > 320 else 0
+    surfaces = head_surfaces(rng, posed, normals, painted, person, angles, camera, level, texels)
     reach = head_reach(posed)
     down, detail = -light.light.up, 1.0 if size > 320 else 0.5
     mesh = template.mesh478.points(posed)
@@ -230,10 +231,12 @@ def _neck_rim() -> tuple[int, ...]:
     return tuple(int(v) for v in skin[low])
 
 
-def _over(layers: PhotoLayers, background: np.ndarray) -> np.ndarray:
-    clear = 1 - layers.colour[..., 3].astype(np.float32) / 255
-    behind = cv2.multiply(background.astype(np.float32), cv2.merge([clear, clear, clear]))
-    return np.asarray(cv2.add(behind, layers.colour[..., :3].astype(np.float32)))
+def _over(layers: PhotoLayers, background: ByteArray) -> Float32Array:
+    clear = cv2.cvtColor(cv2.bitwise_not(layers.colour[..., 3]), cv2.COLOR_GRAY2RGB)
+    behind = cv2.multiply(background, clear, scale=1 / 255)
+    return np.asarray(
+        cv2.add(behind, cv2.cvtColor(layers.colour, cv2.COLOR_RGBA2RGB), dtype=cv2.CV_32F), dtype=np.float32
+    )
 
 
 def generate(

@@ -4,20 +4,22 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.spatial import KDTree
 
 from facestudio.render.occlusion import template_occlusion
 from facestudio.render.photo_scene import Kind, Surface, pack_vertices
 from facestudio.synthesis.labels import Label
+from facestudio.synthesis.patches import Patches, patches_of, shown, to_pixels, towards
 from facestudio.synthesis.person import Person, to_linear
 from facestudio.synthesis.skin import PaintedSkin
 from facestudio.synthesis.skinmaps import LID_LOWER, LID_UPPER, LIPS_INNER, LIPS_OUTER, smooth_line
 from facestudio.template.model import Template, load_template
 from facestudio.template.parts import template_parts
 from facestudio.template.subdivision import topology
-from facestudio.texture.eyes import paint_eye
+from facestudio.texture.eyes import iris_fibres, paint_eye
 from facestudio.texture.inner import paint_inner
-from facestudio.values import ByteArray, FloatArray, IntArray
+from facestudio.values import ByteArray, Camera, FloatArray, IntArray
 
 _EYE_REACH = 1.15  # angle from the pupil at the border of an eyeball's picture, radians
 _GROUPS = {"skin": ("skin",), "eyes": ("eyes",), "mouth": ("mouth", "teeth", "tongue")}
@@ -31,6 +33,19 @@ class _Group:
     triangles: IntArray
     uvs: FloatArray  # v down
     coarse: IntArray  # triangles of level 0 on these vertices: good enough for shadows
+    patches: Patches | None  # of level 1
+
+    def drawn(
+        self, points: FloatArray, normals: FloatArray, camera: Camera, *, closed: bool = True
+    ) -> IntArray:
+        """Return the triangles (M, 3) a camera needs of places (R, 3) mm; of a closed part, those of its near side."""
+        pixels = to_pixels(points, camera)
+        if pixels is None:
+            return self.triangles
+        triangles = self.triangles
+        if self.patches is not None:
+            triangles = self.patches.triangles(shown(self.patches, points, normals, camera))
+        return towards(triangles, pixels) if closed else triangles
 
 
 @cache
@@ -48,7 +63,9 @@ def _groups(level: int) -> dict[str, _Group]:
             corners = triangles.reshape(-1, 4, 2, 3)[:, :, 0, 0]
             coarse = np.concatenate([corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]])
         uvs = surface.render_uvs[used] * (1, -1) + (0, 1)
-        found[name] = _Group(surface.render_vertices[used].astype(np.int32), triangles, uvs, coarse)
+        vertices = surface.render_vertices[used].astype(np.int32)
+        patches = patches_of(triangles, vertices) if level == 1 else None
+        found[name] = _Group(vertices, triangles, uvs, coarse, patches)
     return found
 
 
@@ -88,12 +105,17 @@ def through_vertices(vertices: FloatArray) -> FloatArray:
 
     Subdivision shrinks; the landmarks are places on the given vertices, and what is drawn must lie there.
     """
-    count = len(vertices)
-    rule = topology(1).matrix[:count]
+    rule = _rule()
     control = vertices
     for _ in range(2):
         control = control + (vertices - rule @ control)
     return control
+
+
+@cache
+def _rule() -> csr_array:
+    """Return the rows of level 1 that move the vertices of level 0."""
+    return topology(1).matrix[: len(load_template().vertices)]
 
 
 @cache
@@ -170,6 +192,7 @@ def head_surfaces(
     skin: PaintedSkin,
     person: Person,
     angles: FloatArray,
+    camera: Camera,
     level: int,
     eye_texels: int = 192,
 ) -> list[Surface]:
@@ -189,6 +212,8 @@ def head_surfaces(
         Colours of eyes and lashes.
     angles
         (2,) radians: the irises' limbus, left eye first.
+    camera
+        Whose sight decides where the surface must be fine.
     level
         Of subdivision, 0 or 1.
     eye_texels
@@ -203,12 +228,13 @@ def head_surfaces(
     out: list[Surface] = []
 
     part = groups["skin"]
+    points = dense[part.vertices]
     out.append(
         Surface(
             Kind.SKIN,
             Label.SKIN,
-            pack_vertices(dense[part.vertices], normals[part.vertices], part.uvs, sky=sky[part.vertices]),
-            part.triangles,
+            pack_vertices(points, normals[part.vertices], part.uvs, sky=sky[part.vertices]),
+            part.drawn(points, normals[part.vertices], camera),
             texture=skin.pixels,
             labels=skin.labels,
             grain=float(rng.uniform(0.06, 0.22) + 0.14 * person.age),
@@ -222,15 +248,14 @@ def head_surfaces(
     lids = np.concatenate([smooth_line(mesh[list(line)], 18) for line in LID_UPPER])
     low_lids = np.concatenate([smooth_line(mesh[list(line)], 18) for line in LID_LOWER])
     ball = dense[part.vertices]
-    below = np.linalg.norm(ball[:, None] - lids[None], axis=2).min(axis=1)
-    above = np.linalg.norm(ball[:, None] - low_lids[None], axis=2).min(axis=1)
+    below, above = _away(ball, lids), _away(ball, low_lids)
     lit = np.clip(0.4 + below / 6.0, 0, 1) * np.clip(0.65 + above / 6.0, 0, 1)
     out.append(
         Surface(
             Kind.EYE,
             Label.EYES,
             pack_vertices(ball, normals[part.vertices], _eye_uvs(level), (0.8, 0.79, 0.78), lit),
-            part.triangles,
+            part.drawn(ball, normals[part.vertices], camera),
             texture=_eye_texture(rng, person, float(angles.mean()), eye_texels),
         )
     )
@@ -245,7 +270,7 @@ def head_surfaces(
             Kind.WET,
             Label.MOUTH,
             pack_vertices(points, normals[part.vertices], part.uvs, white, lit),
-            part.triangles,
+            part.drawn(points, normals[part.vertices], camera, closed=False),
             texture=_mouth_texture(),
         )
     )
@@ -253,16 +278,30 @@ def head_surfaces(
     return out
 
 
+def _away(points: FloatArray, others: FloatArray) -> FloatArray:
+    """Return how far points (N, 3) are from the nearest of others (M, 3), (N,)."""
+    squares = (points**2).sum(axis=1)[:, None] + (others**2).sum(axis=1)[None] - 2 * (points @ others.T)
+    return np.sqrt(np.maximum(squares.min(axis=1), 0.0))
+
+
 def _eye_texture(rng: np.random.Generator, person: Person, limbus: float, texels: int) -> ByteArray:
     """Paint an eyeball's front, (texels, texels, 3)."""
+    x, angle, azimuth, fibres = _eye_grid(texels)
+    pupil = float(rng.uniform(0.26, 0.5))
+    colour = paint_eye(angle, azimuth, person.iris, limbus, pupil, fibres)
+    tint = 1 - rng.uniform(0, 0.14) * np.array([0.2, 1.0, 1.0]) * np.clip(np.abs(x) / 0.8, 0, 1)[:, None]
+    tint = tint * rng.uniform(0.85, 1.0)
+    colour *= np.where((angle > limbus)[..., None], tint[None], 1.0)
+    return np.clip(colour, 0, 255).astype(np.uint8)
+
+
+@cache
+def _eye_grid(texels: int) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Columns (T,), angles from the pupil, azimuths and fibres of the iris (T, T) of an eyeball's picture."""
     t = ((np.arange(texels) + 0.5) / texels * 2 - 1) * _EYE_REACH
     x, y = np.meshgrid(t, -t)
-    angle = np.hypot(x, y)
-    colour = paint_eye(angle, np.arctan2(y, x), person.iris, limbus, float(rng.uniform(0.26, 0.5)))
-    tint = 1 - rng.uniform(0, 0.14) * np.array([0.2, 1.0, 1.0]) * np.clip(np.abs(x) / 0.8, 0, 1)[..., None]
-    white = angle > limbus
-    colour[white] *= tint[white] * rng.uniform(0.85, 1.0)
-    return np.clip(colour, 0, 255).astype(np.uint8)
+    angle, azimuth = np.hypot(x, y), np.arctan2(y, x)
+    return t, angle, azimuth, iris_fibres(azimuth, angle)
 
 
 def _lashes(rng: np.random.Generator, mesh: FloatArray, person: Person) -> Surface:

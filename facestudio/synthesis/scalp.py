@@ -183,6 +183,16 @@ class HeadReach:
         distance = np.linalg.norm(away, axis=-1)
         return CENTRE + away * np.maximum(1.0, wanted / np.maximum(distance, 1e-6))[..., None]
 
+    def hides(self, eye: FloatArray, points: FloatArray) -> BoolArray:
+        """Tell which points (..., 3) mm a lens at `eye` (3,) mm cannot see for the head: all that a ball within hides."""
+        quarter = np.pi / 2
+        sides = self.at(np.array([-quarter, quarter, 0, 0, np.pi]), np.array([0, 0, quarter, 0.5, 0]))
+        ball = 0.85 * np.array([sides[:2].min(), sides[2], sides[3:].min()])
+        lens, far = (eye - CENTRE) / ball, (points - eye) / ball
+        share = np.clip(-(far @ lens) / np.maximum((far * far).sum(axis=-1), 1e-9), 0, 1)
+        nearest = lens + share[..., None] * far
+        return (nearest * nearest).sum(axis=-1) < 1.0
+
     def at(self, azimuth: FloatArray, height: FloatArray) -> FloatArray:
         """Return the radius (mm) in directions given in radians."""
         column = np.rint((azimuth / np.pi + 1) * 0.5 * _AZIMUTHS - 0.5).astype(np.intp) % _AZIMUTHS

@@ -26,7 +26,7 @@ from facestudio.synthesis.skinmaps import (
 )
 from facestudio.values import ByteArray, Float32Array, FloatArray
 
-_FIELD = 256  # resolution of the slowly varying changes
+_FIELD = 128  # resolution of the slowly varying changes
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +126,10 @@ def paint_skin(
     if hair is not None:
         colour = (to_srgb(person.hair_colour * 0.45)).astype(np.float32)
         cover = cv2.resize(hair, (size, size), interpolation=cv2.INTER_LINEAR)
-        hairy = np.flatnonzero(cover > 0.002)
-        share = np.clip(cover.ravel()[hairy] * (0.92 + 0.22 * fine_noise(size).ravel()[hairy]), 0, 0.96)
-        flat = base.reshape(-1, 3)
-        under = flat[hairy]
-        flat[hairy] = under + (colour - under) * share[:, None]
+        share = np.clip(cover * _hair_noise(size), 0, 0.96)
+        left = 1 - share
+        base = cv2.multiply(base, cv2.merge([left, left, left]))
+        base = cv2.add(base, cv2.merge([share * c for c in colour]))
     _spots(rng, base, maps, darkness)
     _lips(rng, base, maps, person)
     _lid_lines(base, maps, person)
@@ -140,6 +139,11 @@ def paint_skin(
     labels[maps.lips > 127] = Label.LIPS
     # Rounded down, as astype() does, and held to 255 by cv2.
     return PaintedSkin(np.asarray(cv2.convertScaleAbs(base, alpha=1.0, beta=-0.5)), labels)
+
+
+@lru_cache(maxsize=3)
+def _hair_noise(size: int) -> Float32Array:
+    return np.asarray(0.92 + 0.22 * fine_noise(size), dtype=np.float32)
 
 
 def _spots(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, darkness: float) -> None:
@@ -255,7 +259,7 @@ def _brows(rng: np.random.Generator, base: Float32Array, maps: SkinMaps, person:
         bent = (root + tip) / 2 + tangent * (0.12 * length[:, None])
         lines = np.stack([root, bent, tip], axis=1)
         for group, value in enumerate((90, 140, 190)):
-            stroke(hairs, list(lines[group::3]), value)
+            stroke(hairs, lines[group::3], value)
     x, y, w, h = cv2.boundingRect(area)
     pad = round(14 * scale)
     rows, columns = slice(max(y - pad, 0), y + h + pad), slice(max(x - pad, 0), x + w + pad)

@@ -88,11 +88,10 @@ def fill(mask: ByteArray, outline: FloatArray, value: int) -> None:
     cv2.fillPoly(mask, [fixed(outline)], value, lineType=cv2.LINE_AA, shift=_SHIFT)
 
 
-def stroke(mask: ByteArray, lines: list[FloatArray], value: int, thickness: int = 1) -> None:
+def stroke(mask: ByteArray, lines: list[FloatArray] | FloatArray, value: int, thickness: int = 1) -> None:
     """Draw lines, (K, 2) texels each, into a mask in place."""
-    cv2.polylines(
-        mask, [fixed(line) for line in lines], False, value, thickness, lineType=cv2.LINE_AA, shift=_SHIFT
-    )
+    whole = list(fixed(lines)) if isinstance(lines, np.ndarray) else [fixed(line) for line in lines]
+    cv2.polylines(mask, whole, False, value, thickness, lineType=cv2.LINE_AA, shift=_SHIFT)
 
 
 def smooth_line(points: FloatArray, count: int) -> FloatArray:

@@ -10,7 +10,7 @@ from scipy.spatial import KDTree
 
 from facestudio.render.photo_scene import Kind, Surface, pack_vertices
 from facestudio.synthesis.scalp import CENTRE, HeadReach
-from facestudio.values import FloatArray
+from facestudio.values import BoolArray, FloatArray
 
 _STRAY = 0.07  # share of strands that go ways of their own
 Comb = Callable[[FloatArray], FloatArray]
@@ -192,6 +192,7 @@ def ribbons(
     root_sky: float = 0.4,
     taper: float = 0.08,
     shadow_every: int = 3,
+    hidden: BoolArray | None = None,
 ) -> Surface:
     """Return strands (N, K, 3) mm as ribbons that face the camera.
 
@@ -221,6 +222,8 @@ def ribbons(
         Width at the tip as a share.
     shadow_every
         Every so many strands throw a shadow.
+    hidden
+        (N,) strands that need not be drawn, but throw shadows.
     """
     count, steps, _ = strands.shape
     along = np.empty_like(strands)
@@ -249,7 +252,7 @@ def ribbons(
         Kind.HAIR,
         label,
         vertices,
-        triangles.reshape(-1, 3).astype(np.int32),
+        (triangles if hidden is None else triangles[~hidden]).reshape(-1, 3).astype(np.int32),
         gloss=gloss,
         shadow=triangles[::shadow_every].reshape(-1, 3).astype(np.int32),
     )

@@ -116,7 +116,10 @@ class _Transfer:
             if name != label[template.ibug68.vertex_ids[30, 0]]
         ]
         self.outer = template_parts(template).outer
+        self.hold32 = self.hold.astype(np.float32)
+        self.gather_by = np.ascontiguousarray(self.gather.transpose(2, 0, 1))  # (3, B, K)
         self.deltas = np.ascontiguousarray(template.expression_deltas.transpose(1, 2, 0))
+        self.blink_moves = [template.expression_deltas[template.expression_names.index(n)] for n in _BLINKS]
         self.blinks = [
             _blink_of(template, side, shape)
             for side, name in enumerate(_BLINKS)
@@ -138,6 +141,45 @@ class _Transfer:
             ratio = eyeball_of(self.template, vertices, side)[1] / eyeball_of(self.template, rest, side)[1]
             maps[eye.start : eye.stop] = ratio * np.eye(3)
         return maps
+
+    def carried(self, vertices: FloatArray, moves: list[Float32Array]) -> list[Float32Array]:
+        """Return moves (V, 3) of the rest head's vertices carried over to a head (V, 3): by its local maps, unmade."""
+        rest = self.template.vertices
+        scale = np.sqrt(vertices[self.outer].var(axis=0).sum() / rest[self.outer].var(axis=0).sum())
+        v = vertices.astype(np.float32)
+        # By coordinate: rows of 32 neighbours are quick to work on, columns of 3 are not.
+        near = [column[self.near] - column[self.near[:, :1]] for column in np.ascontiguousarray(v.T)]
+        means = [
+            np.stack(
+                [[float((g[members] * n[members]).sum(axis=1).mean()) for g in self.gather_by] for n in near]
+            )
+            + scale * self.hold[members].mean(axis=0)
+            for members in self.solid
+        ]
+        ratios = [
+            eyeball_of(self.template, vertices, k)[1] / eyeball_of(self.template, rest, k)[1] for k in (0, 1)
+        ]
+        out: list[Float32Array] = []
+        for move in moves:
+            own = np.ascontiguousarray(move[self.body])
+            some = np.flatnonzero((own != 0) @ (True, True, True))
+            # A shape that moves little of the head is carried where it does.
+            rows = some if len(some) < len(own) // 2 else slice(None)
+            part, by = own[rows], [each[rows] for each in self.gather_by]
+            along = by[0] * part[:, :1]
+            along += by[1] * part[:, 1:2]
+            along += by[2] * part[:, 2:]
+            body = np.zeros_like(own)
+            body[rows] = np.stack([np.einsum("nk,nk->n", each[rows], along) for each in near], axis=1)
+            body[rows] += np.float32(scale) * np.einsum("nij,nj->ni", self.hold32[rows], part)
+            for members, mean in zip(self.solid, means, strict=True):
+                body[members] = own[members] @ mean.T.astype(np.float32)
+            moved = np.zeros((len(v), 3), dtype=np.float32)
+            moved[self.body] = body
+            for ratio, eye in zip(ratios, self.template.eyes, strict=True):
+                moved[eye.start : eye.stop] = np.float32(ratio) * move[eye.start : eye.stop]
+            out.append(moved)
+        return out
 
 
 def _blink_of(template: Template, side: int, shape: int) -> _Blink:
@@ -187,8 +229,16 @@ def _blink_of(template: Template, side: int, shape: int) -> _Blink:
     )
 
 
-def _close(template: Template, vertices: FloatArray, delta: Float32Array, blink: _Blink, side: int) -> None:
-    """Change a blink (V, 3) mm in place so that the edges of the lids just meet."""
+def _close(
+    template: Template,
+    vertices: FloatArray,
+    delta: Float32Array,
+    blink: _Blink,
+    side: int,
+    *,
+    even: bool = True,
+) -> None:
+    """Change a blink (V, 3) mm in place so that the edges of the lids just meet; `even`: without folds."""
     delta[blink.area] *= blink.calm[:, None]
     closed = vertices[blink.area] + delta[blink.area]
     closed[:, 1] += blink.spread @ _missing(closed, blink)
@@ -206,7 +256,8 @@ def _close(template: Template, vertices: FloatArray, delta: Float32Array, blink:
     before = vertices[blink.area]
     rest = np.linalg.norm(before[blink.lining] - centre, axis=1)
     closed[blink.lining] = held_inside(closed[blink.lining], centre, np.clip(rest, _HIDDEN * back, back))
-    closed = before + _unfolded(before, closed - before, blink)
+    if even:
+        closed = before + _unfolded(before, closed - before, blink)
     # What sliding and unfolding have opened again; a little may stay open rather than fold.
     closed[:, 1] += blink.spread @ np.minimum(_missing(closed, blink) + _OVERLAP_MM + _AJAR_MM, 0.0)
     delta[blink.area] = closed - before
@@ -276,7 +327,9 @@ def expression_deltas_for(template: Template, vertices: FloatArray) -> Float32Ar
     return out
 
 
-def expression_offsets(template: Template, vertices: FloatArray, weights: FloatArray) -> FloatArray:
+def expression_offsets(
+    template: Template, vertices: FloatArray, weights: FloatArray, *, rough: float = 0.0
+) -> FloatArray:
     """Return how far an expression moves a head's vertices, (V, 3) mm: the weighted sum of its ARKit shapes.
 
     Many times faster than making all shapes.
@@ -289,16 +342,20 @@ def expression_offsets(template: Template, vertices: FloatArray, weights: FloatA
         (V, 3) mm, head space: a neutral head on the template, its eyeballs seated.
     weights
         (52,) in the order of `template.expression_names`.
+    rough
+        Of blinks of less weight the folds that lids have only when shut are left in, which saves time.
     """
     transfer = _transfer_of(id(template), template)
     head = np.asarray(vertices, dtype=np.float64)
-    maps = transfer.local_maps(head)
     simple = np.array(weights, dtype=np.float32)
     simple[[blink.shape for blink in transfer.blinks]] = 0.0
-    total = (maps @ (transfer.deltas @ simple)[..., None])[..., 0].astype(np.float64)
-    for side, blink in enumerate(transfer.blinks):
-        if weights[blink.shape] != 0:
-            delta = (maps @ transfer.deltas[:, :, blink.shape, None])[..., 0]
-            _close(template, head, delta, blink, side)
-            total += float(weights[blink.shape]) * delta
+    flat = transfer.deltas.reshape(-1, len(simple))
+    moves = [(flat @ simple).reshape(-1, 3)]
+    shut = [(side, blink) for side, blink in enumerate(transfer.blinks) if weights[blink.shape] != 0]
+    moves += [transfer.blink_moves[side] for side, _ in shut]
+    total, *deltas = transfer.carried(head, moves)
+    total = total.astype(np.float64)
+    for (side, blink), delta in zip(shut, deltas, strict=True):
+        _close(template, head, delta, blink, side, even=bool(weights[blink.shape] >= rough))
+        total += float(weights[blink.shape]) * delta
     return total

@@ -104,6 +104,15 @@ def chart_mask(size: int) -> BoolArray:
     return read_only(inside, np.bool_)
 
 
+def threefold(weight: Float32Array) -> Float32Array:
+    """Return a weight (H, W) for each of three channels, (H, W, 3): far quicker to multiply by than (H, W, 1)."""
+    return np.asarray(cv2.merge([weight, weight, weight]), dtype=np.float32)
+
+
+def _of_each(weight: Float32Array, channels: int) -> Float32Array:
+    return threefold(weight) if channels == 3 else weight[..., None]
+
+
 def spread(values: Float32Array, weight: Float32Array) -> Float32Array:
     """Fill a picture smoothly from where it is known: by means over ever larger blocks, as little as is needed.
 
@@ -120,7 +129,7 @@ def spread(values: Float32Array, weight: Float32Array) -> Float32Array:
         (S, S, C) float32: the values where the weight is one.
     """
     channels = values.shape[2]
-    levels = [(values * weight[..., None], weight)]
+    levels = [(values * _of_each(weight, channels), weight)]
     while len(levels[-1][1]) > 1:
         mass, share = levels[-1]
         half = (len(share) // 2,) * 2
@@ -128,13 +137,13 @@ def spread(values: Float32Array, weight: Float32Array) -> Float32Array:
         share = cv2.resize(share, half, interpolation=cv2.INTER_AREA).reshape(half)
         # What is known at all is known well enough for a block that knows nothing.
         grow = (np.minimum(4.0 * share, 1.0) / np.maximum(share, 1e-9)).astype(np.float32)
-        levels.append((mass * grow[..., None], share * grow))
+        levels.append((mass * _of_each(grow, channels), share * grow))
     mass, share = levels[-1]
     out = mass / np.maximum(share, 1e-9)[..., None]
     for mass, share in reversed(levels[:-1]):
         side = (len(share),) * 2
         out = cv2.resize(out, side, interpolation=cv2.INTER_LINEAR).reshape(*side, channels)
-        out = mass + out * (1 - share)[..., None]
+        out = mass + out * _of_each(1 - share, channels)
     return np.asarray(out, dtype=np.float32)
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facestudio.texture.atlas import threefold
 from facestudio.texture.hair import HAIR_SIZE, Exemplar, strands
 from facestudio.texture.layers import Layers
 from facestudio.texture.regions import OPENINGS
@@ -58,6 +59,9 @@ def cut_photo(
     PhotoPatch or None
         None if nothing of the photo is used.
     """
+    # A few pixels' margin makes up for places that are passed over.
+    apart = max(1, len(places) // len(used))
+    places = places[::apart, ::apart]
     weight = cv2.resize(used, places.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
     if not weight.any():
         return None
@@ -129,29 +133,26 @@ def compose(
     if exemplar is not None and layers.hair.any():
         hair_size = min(size, HAIR_SIZE)
         hair = strands(exemplar, hair_size)
-        hair *= cv2.resize(layers.hair, (hair_size,) * 2, interpolation=cv2.INTER_LINEAR)[..., None]
+        hair *= threefold(cv2.resize(layers.hair, (hair_size,) * 2, interpolation=cv2.INTER_LINEAR))
     used = np.maximum(layers.seen, layers.mirrored)
-    busy = np.flatnonzero(used.any(axis=0))
-    # Symmetric, so that the mirrored photo lies in the same columns.
-    left = int(min(busy[0], work - 1 - busy[-1])) if len(busy) else 0
-    columns = slice(max(0, left - 1) * times, (work - max(0, left - 1)) * times)
 
     def strip(top: int) -> None:
         check()
         first, last = top * times, min(top + _STRIP, work) * times
         part = _rows(layers.base, first, last, size)
         if fine is not None:
-            structure = fine[first:last].astype(np.float32)
-            structure *= (fine_gain * _rows(layers.fine, first, last, size))[..., None]
-            part = part + structure
+            share = threefold(fine_gain * _rows(layers.fine, first, last, size))
+            part = cv2.add(part, cv2.multiply(fine[first:last], share, dtype=cv2.CV_32F))
         if hair is not None and hair[first * len(hair) // size : last * len(hair) // size].any():
-            part = part + _rows(hair, first, last, size)
-        if patch is not None and used[top : top + _STRIP].any():
+            part = cv2.add(part, _rows(hair, first, last, size))
+        busy = np.flatnonzero(used[max(top - 1, 0) : top + _STRIP + 1].any(axis=0))
+        if patch is not None and len(busy):
             part = np.ascontiguousarray(part)
+            # Symmetric, so that the mirrored photo lies in the same columns.
+            left = max(0, min(int(busy[0]), work - 1 - int(busy[-1])) - 1)
+            columns = slice(left * times, (work - left) * times)
             _paste(part[:, columns], layers, patch, places, first, last, size, columns)
-        np.clip(part, 0, 255, out=part)
-        np.rint(part, out=part)
-        out[first:last] = part
+        out[first:last] = cv2.add(part, 0.0, dtype=cv2.CV_8U)  # rounded, and held to 0..255
 
     with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
         list(pool.map(strip, range(0, work, _STRIP)))
@@ -173,13 +174,21 @@ def _paste(
     x = at[..., 0] * np.float32(patch.scale[0]) + np.float32(patch.shift[0])
     y = at[..., 1] * np.float32(patch.scale[1]) + np.float32(patch.shift[1])
     found = cv2.remap(patch.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    closed = found[..., 3].astype(np.float32) / 255
-    colours = found[..., :3].astype(np.float32)
-    colours *= _rows(layers.gain, first, last, size)[:, columns, None]
+    *channels, shut = cv2.split(found)
+    closed = shut.astype(np.float32) / 255
+    colours = cv2.multiply(
+        cv2.merge(channels),
+        threefold(_rows(layers.gain, first, last, size)[:, columns]),
+        dtype=cv2.CV_32F,
+    )
     colours += _rows(layers.lift, first, last, size)[:, columns]
     mirrored = _rows(layers.mirrored, first, last, size)[:, columns] * closed[:, ::-1]
     if mirrored.any():
         image = colours[:, ::-1] + _rows(layers.offset, first, last, size)[:, columns]
-        part += (image - part) * mirrored[..., None]
+        image -= part
+        image *= threefold(mirrored)
+        part += image
     seen = _rows(layers.seen, first, last, size)[:, columns] * closed
-    part += (colours - part) * seen[..., None]
+    colours -= part
+    colours *= threefold(seen)
+    part += colours

@@ -1,10 +1,12 @@
 """Paints eyeballs: white, limbus, iris, pupil, in the eye charts of the template's atlas."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 from facestudio.template.model import EyeChart, Template
-from facestudio.values import ByteArray, FloatArray
+from facestudio.values import BoolArray, ByteArray, Float32Array, FloatArray, read_only
 
 IRIS_DIAMETER_MM = 11.7  # adults: 11.7 +- 0.5 mm
 _IRIS_SPREAD_MM = 1.0  # two standard deviations
@@ -30,7 +32,7 @@ def _step(edge0: float, edge1: float, x: FloatArray) -> FloatArray:
     return t * t * (3 - 2 * t)
 
 
-def _fibres(azimuth: FloatArray, angle: FloatArray) -> FloatArray:
+def iris_fibres(azimuth: FloatArray, angle: FloatArray) -> FloatArray:
     """Radial streaks of an iris, mean zero, about -1..1; the same for every eye."""
     rng = np.random.default_rng(7)
     total = np.zeros_like(azimuth)
@@ -41,7 +43,12 @@ def _fibres(azimuth: FloatArray, angle: FloatArray) -> FloatArray:
 
 
 def paint_eye(
-    angle: FloatArray, azimuth: FloatArray, iris_rgb: FloatArray, iris_angle: float, pupil: float = 0.36
+    angle: FloatArray,
+    azimuth: FloatArray,
+    iris_rgb: FloatArray,
+    iris_angle: float,
+    pupil: float = 0.36,
+    fibres: FloatArray | None = None,
 ) -> FloatArray:
     """Colour of an eyeball at points given by angle from the pupil's axis and azimuth.
 
@@ -55,6 +62,8 @@ def paint_eye(
         Angle of the limbus from the axis, radians.
     pupil
         Radius of the pupil as a fraction of the iris'.
+    fibres
+        (...,) from `iris_fibres`, where it was made before.
 
     Returns
     -------
@@ -67,7 +76,7 @@ def paint_eye(
     collarette = 1.22 - 0.34 * _step(0.42, 0.95, t)
     shade = collarette
     inner = t < 1.1  # the white has no fibres
-    shade[inner] += 0.22 * _fibres(azimuth[inner], angle[inner])
+    shade[inner] += 0.22 * (iris_fibres(azimuth[inner], angle[inner]) if fibres is None else fibres[inner])
     limbus = 1 - 0.62 * _step(0.80, 1.0, t)
     iris = np.asarray(iris_rgb) * (shade * limbus)[..., None]
     colour = iris + (white - iris) * _step(0.95, 1.08, t)[..., None]
@@ -130,14 +139,24 @@ def paint_eyes(
         Of the irises.
     """
     for side, chart in enumerate(template.eyes):
-        rows, columns, angle, azimuth = eye_texels(chart, len(atlas))
+        rows, columns, keep, angle, azimuth, fibres = _painted(chart, len(atlas))
         limbus = iris_angle(template, vertices, side, diameter_mm)
-        colour = paint_eye(angle, azimuth, np.asarray(iris_rgb)[side], limbus)
-        keep = angle <= np.radians(156.0)
-        block = atlas[rows, columns]
+        colour = paint_eye(angle, azimuth, np.asarray(iris_rgb)[side], limbus, fibres=fibres)
         of_white = _step(0.95, 1.08, angle / limbus)[..., None]
         colour *= 1 - (1 - white) * of_white
-        block[keep] = np.clip(colour[keep], 0, 255).astype(np.uint8)
+        atlas[rows, columns][keep] = np.clip(colour, 0, 255).astype(np.uint8)
+
+
+@lru_cache(maxsize=6)
+def _painted(
+    chart: EyeChart, size: int
+) -> tuple[slice, slice, BoolArray, Float32Array, Float32Array, Float32Array]:
+    """Return an eyeball's block of the atlas, which of it is painted, and there (N,): angle, azimuth, fibres."""
+    rows, columns, angle, azimuth = eye_texels(chart, size)
+    keep = angle <= np.radians(156.0)
+    angle, azimuth = angle[keep], azimuth[keep]
+    fibres = iris_fibres(azimuth, angle)
+    return rows, columns, keep, *(read_only(a, np.float32) for a in (angle, azimuth, fibres))
 
 
 def iris_colour(pixels: ByteArray, mesh: FloatArray, side: int) -> FloatArray:

@@ -250,18 +250,24 @@ def _places(sitting: Sitting, look: PhotoLook, size: int) -> Float32Array:
 def _coverage(layers: Layers, size: int) -> Coverage:
     """Return the coverage at full size: the source that gives the most of each texel."""
 
-    def full(picture: Float32Array) -> Float32Array:
-        out = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(out, dtype=np.float32)
+    def full(picture: Float32Array) -> ByteArray:
+        bytes_of = np.rint(255 * picture).astype(np.uint8)
+        out = cv2.resize(bytes_of, (size, size), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(out, dtype=np.uint8)
 
-    inside = chart_mask(size)
+    inside = chart_mask(size).view(np.uint8)
     labels = np.full((size, size), BORROWED, dtype=np.uint8)
-    labels[full(layers.mirrored * layers.closed[:, ::-1]) > 0.5] = MIRRORED
-    labels[full(layers.seen * layers.closed) > 0.5] = SEEN
+    for layer, source in (
+        (layers.mirrored * layers.closed[:, ::-1], MIRRORED),
+        (layers.seen * layers.closed, SEEN),
+    ):
+        labels[full(layer) > 127] = source
     labels *= inside
-    count = np.bincount(labels.reshape(-1), minlength=4)[1:] / max(int(inside.sum()), 1)
-    seen, mirrored = float(count[0]), float(count[1])
-    confidence = np.rint(255 * full(layers.confidence)).astype(np.uint8)
+    whole = max(cv2.countNonZero(inside), 1)
+    seen, mirrored = (
+        cv2.countNonZero((labels == source).view(np.uint8)) / whole for source in (SEEN, MIRRORED)
+    )
+    confidence = full(layers.confidence)
     confidence *= inside
     return Coverage(labels, seen, mirrored, 1.0 - seen - mirrored, confidence)
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facestudio.texture.atlas import spread, work_inside
+from facestudio.texture.atlas import spread, threefold, work_inside
 from facestudio.texture.beard import beard_grid
 from facestudio.texture.donor import Donor
 from facestudio.texture.hair import scalp_grid
@@ -105,9 +105,9 @@ def _soft(layout: TexelLayout, chosen: BoolArray, within: BoolArray) -> Float32A
 
 def _level(values: Float32Array, weight: Float32Array, sigma: float) -> Float32Array:
     """Return weighted local means of a picture (W, W, 3); where there is no weight near, those from farther away."""
-    mass = cv2.GaussianBlur(values * weight[..., None], (0, 0), sigma)
+    mass = cv2.GaussianBlur(values * threefold(weight), (0, 0), sigma)
     share = cv2.GaussianBlur(weight, (0, 0), sigma)
-    local = mass / np.maximum(share, 1e-6)[..., None]
+    local = mass / threefold(np.maximum(share, 1e-6))
     return spread(local.astype(np.float32), np.clip(4 * share, 0, 1))
 
 
@@ -127,7 +127,7 @@ def _lift(
     near = known * (1 - _step(0.0, _LIFT_REACH, away.astype(np.float32)))
     change = photo - donor
     lift = _level(change, known * np.maximum(likeness, 1e-3), sigma) - _level(change, known, sigma)
-    return np.clip(lift, -_LIFT_MOST, _LIFT_MOST) * cv2.GaussianBlur(near, (0, 0), 1.5)[..., None]
+    return np.clip(lift, -_LIFT_MOST, _LIFT_MOST) * threefold(cv2.GaussianBlur(near, (0, 0), 1.5))
 
 
 def _side_lift(
@@ -150,7 +150,9 @@ def _side_lift(
     # Levels are smooth: a fourth of the size shows them as well.
     small = (size // 4, size // 4)
     sums = cv2.resize(
-        np.dstack([(photo - donor) * plain[..., None], plain]), small, interpolation=cv2.INTER_AREA
+        cv2.merge([*cv2.split((photo - donor) * threefold(plain)), plain]),
+        small,
+        interpolation=cv2.INTER_AREA,
     )
     change = _single(sums[..., :3] / np.maximum(sums[..., 3:], 1e-6))
     square = _single(cv2.resize(front, small, interpolation=cv2.INTER_AREA))
@@ -162,7 +164,7 @@ def _side_lift(
     share = cv2.GaussianBlur(_single(side * likeness), (0, 0), _SIDE_LOCAL * size)
     # Most of it is light: less of the hue is taken over.
     grey = away.mean(axis=2, keepdims=True)
-    return _single(_SIDE_SHARE * (grey + _SIDE_HUE * (away - grey)) * share[..., None])
+    return _single(_SIDE_SHARE * (grey + _SIDE_HUE * (away - grey)) * threefold(share))
 
 
 def _fused(
@@ -198,7 +200,7 @@ def _bare(skin: Float32Array, layout: TexelLayout, hair_map: Float32Array) -> Fl
     forehead = weight * (cv2.GaussianBlur(hair_map, (0, 0), 0.03 * layout.size) > 0.1)
     mean = np.average(skin.reshape(-1, 3), axis=0, weights=forehead.reshape(-1) + 1e-9).astype(np.float32)
     # One colour on top, so that both sides of the seam have it.
-    near = np.clip(3 * cv2.GaussianBlur(weight, (0, 0), 0.04 * layout.size), 0, 1)[..., None]
+    near = threefold(np.clip(3 * cv2.GaussianBlur(weight, (0, 0), 0.04 * layout.size), 0, 1))
     return mean + (cv2.GaussianBlur(spread(skin, weight), (0, 0), 4.0) - mean) * near
 
 
@@ -235,7 +237,7 @@ def _hair_layer(
     if tone is None:
         tone = np.median(photo[weight > 0], axis=0).astype(np.float32)
     # Far from what is seen the colour goes over into the hair's own.
-    near = np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)[..., None]
+    near = threefold(np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1))
     colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
     colour = _single(tone + (colour - tone) * near)
     if segments.hair_cover < 1:
@@ -297,15 +299,15 @@ def make_layers(
     bald = scalp_mode == "bald" or (scalp_mode == "photo" and not segments.has_hair)
     if bald or scalp_mode == "stubble":
         bare = _bare(skin_map, layout, hair_map)
-        skin_map = _single(skin_map + (bare - skin_map) * hair_map[..., None])
+        skin_map = _single(skin_map + (bare - skin_map) * threefold(hair_map))
     # A beard is met by the borrowed skin's, as plain skin is by plain skin.
     grown = _single(beard_grid(size) * np.float32(min(1.0, 2.0 * beard)))
     likeness = _single(
         np.maximum(layout.grid(segments.likeness), grown * layout.grid(segments.skin.astype(np.float32)))
     )
-    lift = _single(_lift(look, segments, photo, skin_map, likeness) * (1 - grown)[..., None])
+    lift = _single(_lift(look, segments, photo, skin_map, likeness) * threefold(1 - grown))
     if even_sides:
-        lift += _side_lift(look, segments, photo + lift, skin_map, likeness) * (1 - grown)[..., None]
+        lift += _side_lift(look, segments, photo + lift, skin_map, likeness) * threefold(1 - grown)
     photo, lift = photo + lift, lift - dulled
     # Seen skin. Where the other side shows the place much better, what is seen at a grazing angle gives way to it.
     quality = layout.grid(_step(_POOR, _GOOD, look.projection.facing))
@@ -319,18 +321,18 @@ def make_layers(
     seen_closed = skin * closed
     both = _single(seen_closed * (closed * whole)[:, ::-1])
     offset, first = _fused(layout, photo, image, both, likeness * likeness[:, ::-1], check)
-    face = _single(photo + (image + offset - photo) * (1 - skin)[..., None])
+    face = _single(photo + (image + offset - photo) * threefold(1 - skin))
     # Borrowed skin, brought to the level of both.
     known = _single(np.maximum(skin, mirrored * closed[:, ::-1]) * closed)
     plain = _single(likeness + (likeness[:, ::-1] - likeness) * (1 - skin))
     correction, second = _fused(layout, face, skin_map, known, plain, check)
     borrowed = skin_map + correction
     mixed = mirrored * closed[:, ::-1]
-    base = borrowed + (image + offset - borrowed) * mixed[..., None]
+    base = borrowed + (image + offset - borrowed) * threefold(_single(mixed))
     hair, photo_hair, colour = _hair_layer(look, segments, photo, skin, hair_map, scalp_mode)
-    base = base + (colour - base) * hair[..., None]
+    base = base + (colour - base) * threefold(_single(hair))
     seen = _single(np.clip(skin + photo_hair, 0, 1))
-    base = base + (photo - base) * (seen * closed)[..., None]
+    base = base + (photo - base) * threefold(seen * closed)
     base = spread(_single(base), inside)
     check()
     # The donor's own stubble is the structure of stubble.

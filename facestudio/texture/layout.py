@@ -5,7 +5,7 @@ Neighbours cross chart seams, so that fusion does too.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 import cv2
@@ -70,9 +70,13 @@ class TexelLayout:
 
     def grid(self, values: NDArray[_T], fill: float = 0.0) -> NDArray[_T]:
         """Spread texel values (N, ...) over the atlas, (S, S, ...); `fill` where there is no texel."""
-        out = np.full((self.size, self.size, *values.shape[1:]), fill, dtype=values.dtype)
-        out[self.rows, self.columns] = values
-        return out
+        out = np.full((self.size * self.size, *values.shape[1:]), fill, dtype=values.dtype)
+        out[self._flat] = values
+        return out.reshape(self.size, self.size, *values.shape[1:])
+
+    @cached_property
+    def _flat(self) -> NDArray[np.intp]:
+        return self.rows.astype(np.intp) * self.size + self.columns
 
 
 def _on_triangles(

@@ -1,18 +1,18 @@
 #version 330 core
 // Shades a synthetic photo: spherical harmonics for the surroundings, a few lamps, two shadow maps.
-// Linear light, written as its square root after exposure.
+// Linear light, written as its square root after exposure. Of hair all was gathered at the vertices.
 // Each KIND of surface is a program of its own: a software driver runs all branches of one that chooses.
 
-in vec3 v_key;
 #if KIND == HAIR
-in vec3 v_ambient;
-in vec3 v_lamp;
+in vec3 v_hair;
 #else
-in vec3 v_position;
-in vec3 v_normal;
+#ifndef SOFT
+in vec3 v_key;
+#endif
+in vec4 v_position;
+in vec4 v_normal;
 in vec2 v_uv;
 in vec4 v_colour;
-in float v_sky;
 #if SMOOTH
 in vec3 v_around;
 #endif
@@ -21,7 +21,7 @@ in vec3 v_glint;
 #endif
 #endif
 
-uniform sampler2D u_texture;            // sRGB, decoded by the sampler
+uniform sampler2D u_texture;            // square root of linear light
 uniform sampler2D u_labels;             // label / 255
 uniform int u_label;
 uniform sampler2D u_grain;              // slopes of pores and threads, tiled; 0.5 is flat
@@ -31,46 +31,42 @@ uniform vec3 u_eye;                     // head space
 uniform sampler2DShadow u_key_shadow;
 uniform float u_key_softness;           // radius of the penumbra in the shadow map, 0..1
 uniform float u_gloss;                  // of skin: 0 matt .. 1 oily
-uniform float u_exposure;
 uniform float u_opacity;                // of lenses
 
 layout(location = 0) out vec4 f_colour;
 layout(location = 1) out uint f_label;
 
-// Square root of light: photo_gl.py turns it into sRGB through a table.
-vec3 encoded(vec3 light) {
-    return sqrt(clamp(light * (u_exposure * 0.4), 0.0, 1.0));
-}
-
-float lit(vec2 aside) {
-    return textureLod(u_key_shadow, vec3(v_key.xy + aside, v_key.z), 0.0);
-}
-
-// A direction of length u_key_softness that differs from pixel to pixel.
-vec2 scattered() {
-    float angle = 6.2832 * fract(52.9829 * fract(dot(gl_FragCoord.xy, vec2(0.06711, 0.00584))));
-    return vec2(cos(angle), sin(angle)) * u_key_softness;
-}
-
 #if KIND == HAIR
 
 void main() {
-    vec2 a = scattered();
-    float shadow = 0.5 * (lit(a * 0.8) + lit(a * -0.8));
     f_label = uint(u_label);
-    f_colour = vec4(encoded(v_ambient + v_lamp * shadow), 1.0);
+    f_colour = vec4(v_hair, 1.0);
 }
 
 #else
 
+#ifndef SOFT
+float lit(vec2 aside) {
+    return textureLod(u_key_shadow, vec3(v_key.xy + aside, v_key.z), 0.0);
+}
+
+// Light of the key lamp that arrives, 0..1, around a direction that differs from pixel to pixel.
+float unshadowed() {
+    float angle = 6.2832 * fract(52.9829 * fract(dot(gl_FragCoord.xy, vec2(0.06711, 0.00584))));
+    vec2 a = vec2(cos(angle), sin(angle)) * u_key_softness;
+    vec2 b = vec2(-a.y, a.x) * 0.6;
+    return 0.25 * (lit(a) + lit(-a) + lit(b) + lit(-b));
+}
+#endif
+
 void main() {
-    vec3 viewer = normalize(u_eye - v_position);
+    vec3 viewer = normalize(u_eye - v_position.xyz);
 #ifdef TEXTURED
     vec4 texel = texture(u_texture, v_uv);
 #ifdef HOLES
     if (texel.a < 0.5) discard;
 #endif
-    vec3 albedo = v_colour.rgb * texel.rgb;
+    vec3 albedo = v_colour.rgb * (texel.rgb * texel.rgb);
 #else
     vec3 albedo = v_colour.rgb;
 #endif
@@ -81,7 +77,7 @@ void main() {
     f_label = uint(u_label);
 #endif
 
-    vec3 n = normalize(v_normal);
+    vec3 n = normalize(v_normal.xyz);
     if (!gl_FrontFacing) n = -n;
 #ifdef GRAIN
     vec2 slope = texture(u_grain, v_uv * u_grain_scale).rg - 0.5;
@@ -101,10 +97,12 @@ void main() {
     vec3 glow = encoded(albedo * alpha * 0.3 + glint);
     f_colour = vec4(glow, max(alpha, clamp(max(glow.r, glow.g) * 0.5, 0.0, 0.9)));
 #else
-    vec2 a = scattered();
-    vec2 b = vec2(-a.y, a.x) * 0.6;
-    float shadow = 0.2 * (lit(vec2(0.0)) + lit(a) + lit(-a) + lit(b) + lit(-b));
-    float sky = v_sky;
+#ifdef SOFT
+    float shadow = v_normal.w;
+#else
+    float shadow = unshadowed();
+#endif
+    float sky = v_position.w;
 #if SMOOTH
     vec3 light = v_around;
 #else

@@ -18,6 +18,13 @@ uniform int u_light_count;
 uniform vec3 u_light_direction[MAX_LIGHTS];   // towards the lamp; the first casts the shadow
 uniform vec3 u_light_colour[MAX_LIGHTS];
 
+uniform float u_exposure;
+
+// Square root of light: photo_gl.py turns it into sRGB through a table.
+vec3 encoded(vec3 light) {
+    return sqrt(clamp(light * (u_exposure * 0.4), 0.0, 1.0));
+}
+
 vec3 surroundings(vec3 n) {
     return max(u_harmonics[0] + u_harmonics[1] * n.y + u_harmonics[2] * n.z + u_harmonics[3] * n.x
         + u_harmonics[4] * (n.x * n.y) + u_harmonics[5] * (n.y * n.z) + u_harmonics[6] * (3.0 * n.z * n.z - 1.0)
