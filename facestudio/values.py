@@ -134,6 +134,9 @@ class Landmarks:
         (N,) bool: set by hand.
     method
         How they were found: mesh478, asm, combined, file, manual.
+    drawn
+        0..1: how likely the photo is drawn. There points lie where the template has them, in others where people put
+        them.
     """
 
     scheme: str
@@ -141,6 +144,7 @@ class Landmarks:
     covariance: FloatArray
     moved: BoolArray
     method: str
+    drawn: float = 0.0
 
     def __post_init__(self) -> None:
         n = len(self.points)

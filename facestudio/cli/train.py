@@ -5,7 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from facestudio.cli import train_asm, train_retrieval, train_segmenter, train_shape
+from facestudio.cli import (
+    train_asm,
+    train_convention,
+    train_refiner,
+    train_retrieval,
+    train_segmenter,
+    train_shape,
+)
 from facestudio.cli.console import Console
 from facestudio.cli.options import common, whole_number
 from facestudio.cli.outputs import check_free, make_folder
@@ -82,6 +89,8 @@ def add_parser(commands: Any) -> None:
     one.set_defaults(run=run_shape_model)
 
     train_asm.add_parser(own)
+    train_convention.add_parser(own)
+    train_refiner.add_parser(own)
     train_shape.add_parser(own)
     train_retrieval.add_parser(own)
     train_segmenter.add_parser(own)

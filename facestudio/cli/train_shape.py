@@ -39,6 +39,11 @@ def add_parser(commands: Any) -> None:
     one.add_argument(
         "--work", type=Path, metavar="DIR", help="keep what was read there: what was stopped goes on after it"
     )
+    one.add_argument(
+        "--held-back",
+        action="store_true",
+        help="also learn anew without each kind of light, hair and skin, and tell how photos of it are read (slow)",
+    )
     one.add_argument("--overwrite", action="store_true", help="replace files that are already there")
     one.set_defaults(run=run)
 
@@ -63,6 +68,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from facestudio.database.shape_model import load_shape_model
     from facestudio.fitting.observer import observer_arrays
     from facestudio.template.model import load_template
+    from facestudio.training.held_back import held_back
     from facestudio.training.shape_observer import learn_observer
     from facestudio.training.shape_samples import read_samples
 
@@ -71,6 +77,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         samples = read_samples(args.data, model, template, args.work, console.note)
     except OSError as error:
         raise WriteError(f"{args.work} cannot be written: {error.strerror or error}") from error
+    kinds = held_back(samples, model, template, console.note) if args.held_back else ()
     observer, report = learn_observer(samples, model, template, console.note)
     make_folder(args.output.parent)
     try:
@@ -85,5 +92,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     )
     for photos, explained in report.curve:
         console.result(f"{photos:>7} photos: {explained:.1%}")
-    console.document({"output": args.output, **asdict(report)})
+    for row in kinds:
+        console.result(
+            f"{row.what} {row.kind}: {row.photos} photos, {row.seen:.1%} explained; held back {row.unseen:.1%}"
+        )
+    held = [asdict(row) for row in kinds]
+    console.document({"output": args.output, **asdict(report), "held_back": held})
     return 0

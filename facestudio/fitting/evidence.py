@@ -14,6 +14,11 @@ from facestudio.values import ARKIT_NAMES, Camera, FloatArray, Landmarks
 
 _REACH = 0.22  # how far a correction carries, in distances between the outer eye corners
 _JAW_SIGMA_MM = 2.5
+_SUREST_MM = 0.5  # no located point is taken to be surer
+_JAW_WIDER, _JAW_TURNED = (
+    1.5,
+    6.0,
+)  # times the noise of the jaw's points, from the front and by the sine of the yaw
 _EYE_CORNERS = (36, 45)  # outer corners in ibug68
 
 
@@ -78,6 +83,25 @@ def landmark_evidence(landmarks: Landmarks, scale: float) -> Evidence:
     return Evidence(landmarks.points, sigma, np.zeros((2 * len(landmarks.points), 0)))
 
 
+def located_evidence(landmarks: Landmarks, camera: Camera) -> Evidence:
+    """Return the 68 points as evidence beside the mesh's.
+
+    The jaw's lie on the outline that is seen: the more the head is turned, the less they say of the template's own.
+
+    Parameters
+    ----------
+    landmarks
+        68 located points, pixels.
+    camera
+        A camera with about the right pose.
+    """
+    variance = np.stack([landmarks.covariance[:, 0, 0], landmarks.covariance[:, 1, 1]], axis=1)
+    sigma = np.maximum(np.sqrt(variance), _SUREST_MM * pixels_per_mm(camera))
+    yaw, _, _ = head_angles(camera.rotation)
+    sigma[:JAW_POINTS] *= _JAW_WIDER + _JAW_TURNED * abs(np.sin(yaw))
+    return Evidence(landmarks.points, sigma, np.zeros((sigma.size, 0)))
+
+
 def with_sliding_jaw(
     model: SparseModel,
     jaw: SparseModel,
@@ -129,7 +153,9 @@ class FaceSight:
     trust
         0..1: how far towards the refined points.
     located
-        The 68 points that follow from `mesh`.
+        The 68 points as located.
+    counts
+        Whether they are evidence, too: not if they follow from `mesh`.
     """
 
     mesh: FloatArray
@@ -139,13 +165,23 @@ class FaceSight:
     own_noise: PointNoise | None
     trust: float
     located: Landmarks
+    counts: bool
 
     def evidence(self, camera: Camera) -> Evidence:
-        """Return the evidence of the points as located, for a camera with about the right pose."""
+        """Return the evidence of the points as located, for a camera with about the right pose.
+
+        Those of the mesh, and the 68 after them if they count.
+        """
         seen = mesh_evidence(self.mesh, self.noise, camera, self.expression)
-        if self.refined is None or self.own_noise is None:
+        if self.refined is not None and self.own_noise is not None:
+            seen = mixed(seen, mesh_evidence(self.refined, self.own_noise, camera), self.trust)
+        if not self.counts:
             return seen
-        return mixed(seen, mesh_evidence(self.refined, self.own_noise, camera), self.trust)
+        own = located_evidence(self.located, camera)
+        factor = np.pad(seen.factor, ((0, own.sigma.size), (0, 0)))
+        return Evidence(
+            np.concatenate([seen.pixels, own.pixels]), np.concatenate([seen.sigma, own.sigma]), factor
+        )
 
     def corrected(self, evidence: Evidence, given: Landmarks) -> Evidence:
         """Carry corrections of the 68 points over to the 478 around them; what is not moved is returned as it is.
@@ -168,9 +204,9 @@ class FaceSight:
     @cached_property
     def _carried(self) -> FloatArray:
         own = correction_weights(self.mesh, self.located)
-        if self.refined is None:
-            return own
-        return (1 - self.trust) * own + self.trust * correction_weights(self.refined, self.located)
+        if self.refined is not None:
+            own = (1 - self.trust) * own + self.trust * correction_weights(self.refined, self.located)
+        return np.concatenate([own, np.eye(len(self.located.points))]) if self.counts else own
 
 
 def correction_weights(mesh: FloatArray, located: Landmarks) -> FloatArray:

@@ -1,6 +1,6 @@
 """The sparse model: the feature points of the heads, as a probability model (mean and modes)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from facestudio.database.model import HeadDatabase
 from facestudio.database.shape_model import load_shape_model
+from facestudio.template.convention import people_offsets
 from facestudio.template.expressions import expression_deltas_for
 from facestudio.template.model import PointMap, Template
 from facestudio.values import FloatArray, read_only
@@ -100,3 +101,26 @@ def sparse_models(database: HeadDatabase, template: Template) -> tuple[SparseMod
     """Return the sparse models of mesh478 and of ibug68 (computed once for each database)."""
     mesh = sparse_model(database, template, template.mesh478)
     return mesh, sparse_model(database, template, template.ibug68)
+
+
+_KINDS = 4  # so finely the kinds of photos are told apart: models are kept
+
+
+def located_model(database: HeadDatabase, template: Template, drawn: float) -> SparseModel:
+    """Return the sparse model of mesh478 and of ibug68 where they are located in a photo (kept).
+
+    Parameters
+    ----------
+    database, template
+        The heads.
+    drawn
+        0..1: how likely the photo is drawn; in others the 68 points lie where people put them.
+    """
+    return _located_model(database, template, round(drawn * _KINDS))
+
+
+@lru_cache(maxsize=8)
+def _located_model(database: HeadDatabase, template: Template, drawn: int) -> SparseModel:
+    mesh, landmarks = sparse_models(database, template)
+    offset = (1 - drawn / _KINDS) * people_offsets()
+    return mesh.joined(replace(landmarks, mean=landmarks.mean + offset))

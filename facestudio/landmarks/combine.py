@@ -8,6 +8,7 @@ import numpy as np
 from facestudio.landmarks.asm.classic import classic_search
 from facestudio.landmarks.asm.model import AsmModel, load_asm
 from facestudio.landmarks.asm.search import search
+from facestudio.landmarks.refiner import load_refiner
 from facestudio.landmarks.schemes import to_ibug68
 from facestudio.values import Float32Array, FloatArray, Landmarks, Photo
 
@@ -94,10 +95,12 @@ def locate_landmarks(
     if method == "asm-classic":
         return _classic(asm, photo, mesh)
     points, covariance, first = _estimate(asm, photo, mesh.points, method)
+    drawn = 0.0
     if asm.drawn is not None and asm.kind is not None:
         share = asm.kind.drawn(first)
         if share > _SURE_OF_KIND:
-            other, wide, _ = _estimate(asm.drawn, photo, mesh.points, method)
+            drawn = share
+            other, wide = _drawn(asm.drawn, photo, mesh.points, method, refined=asm is load_asm())
             apart = other - points
             covariance = (
                 (1 - share) * covariance
@@ -105,7 +108,7 @@ def locate_landmarks(
                 + share * (1 - share) * apart[:, :, None] * apart[:, None, :]
             )
             points = points + share * apart
-    return Landmarks(asm.scheme, points, covariance, np.zeros(len(points), dtype=np.bool_), method)
+    return Landmarks(asm.scheme, points, covariance, np.zeros(len(points), dtype=np.bool_), method, drawn)
 
 
 def _estimate(
@@ -120,6 +123,14 @@ def _estimate(
         covariance = joint_errors(asm, found.cues)[:, 2:, 2:] + np.eye(2) * _SMALLEST**2
     turn = np.linalg.inv(found.canvas.to_canvas[:, :2])
     return found.canvas.back(points), turn @ covariance @ turn.T, found.first
+
+
+def _drawn(
+    asm: AsmModel, photo: Photo, mesh: FloatArray, method: str, *, refined: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Locate the points of a drawn photo: as any, or with the shipped last stage, which sees what the mesh does."""
+    points, covariance, _ = _estimate(asm, photo, mesh, "asm" if refined else method)
+    return load_refiner().refine(photo.pixels, mesh, points, covariance) if refined else (points, covariance)
 
 
 def _classic(asm: AsmModel, photo: Photo, mesh: Landmarks) -> Landmarks:

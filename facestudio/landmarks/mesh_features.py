@@ -5,6 +5,8 @@ light and the skin, which colours and gradients do not; sampled at the points, t
 place of the face.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -43,6 +45,72 @@ def _sampled(layer: Float32Array, places: FloatArray) -> Float32Array:
     return np.asarray(np.concatenate(parts, axis=1), dtype=np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class SeenFace:
+    """A face as the landmarker's network sees it, or its mirror image.
+
+    Attributes
+    ----------
+    layers
+        (C, S, S) float32 each, in the order of `LAYERS`.
+    region
+        The part of the photo that was looked at.
+    mirrored
+        Whether the mirror image was.
+    """
+
+    layers: tuple[Float32Array, ...]
+    region: Region
+    mirrored: bool = False
+
+    def at(self, places: FloatArray) -> Float32Array:
+        """Return what is seen at places (N, 2), pixels of the picture looked at, (N, CHANNELS)."""
+        return np.concatenate([_sampled(layer, places) for layer in self.layers], axis=1)
+
+    def places(self, points: FloatArray, mirror: IntArray) -> FloatArray:
+        """Return where points (N, 2) of the photo are in the picture looked at.
+
+        In the mirror image another point takes the place of each, `mirror` (N,): so a number always speaks of the same
+        place of a face.
+        """
+        matrix = self.region.crop_to_image()
+        own = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+        return own[mirror] * [-1.0, 1.0] + [_SIZE - 1.0, 0.0] if self.mirrored else own
+
+    def in_photo(self, places: FloatArray, mirror: IntArray) -> FloatArray:
+        """Return the points (N, 2) of the photo of places in the picture looked at."""
+        if self.mirrored:
+            own = np.empty_like(places)
+            own[mirror] = places * [-1.0, 1.0] + [_SIZE - 1.0, 0.0]
+        else:
+            own = places
+        matrix = self.region.crop_to_image()
+        return own @ matrix[:, :2].T + matrix[:, 2]
+
+
+def see_face(pixels: ByteArray, mesh: FloatArray, *, mirrored: bool = False) -> SeenFace:
+    """Look at a face with the landmarker's network.
+
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) uint8 RGB.
+    mesh
+        (478, 2) located mesh points, image frame, pixels.
+    mirrored
+        Look at its mirror image: cut by its own points, as it would be if it were the photo.
+
+    Raises
+    ------
+    ModelError
+        If the model or ONNX Runtime is missing.
+    """
+    region = region_of_points(mesh)
+    crop = cut_region(pixels, region)
+    picture = np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
+    return SeenFace(tuple(_layers(picture)), region, mirrored)
+
+
 def mesh_features(
     pixels: ByteArray, mesh: FloatArray, chosen: IntArray, mirror: IntArray
 ) -> tuple[Float32Array, Region]:
@@ -69,20 +137,8 @@ def mesh_features(
     ModelError
         If the model or ONNX Runtime is missing.
     """
-    region = region_of_points(mesh)
-    matrix = region.crop_to_image()
-    crop = cut_region(pixels, region)
-    own = (mesh - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-    # The mirror image is cut by its own points, as it would be if it were the photo.
-    other = own[mirror] * [-1.0, 1.0] + [_SIZE - 1.0, 0.0]
-    found = [
-        np.concatenate([_sampled(layer, places[chosen]) for layer in _layers(picture)], axis=1)
-        for picture, places in (
-            (crop, own),
-            (np.ascontiguousarray(crop[:, ::-1]), other),
-        )
-    ]
-    return np.stack(found), region
+    faces = [see_face(pixels, mesh, mirrored=mirrored) for mirrored in (False, True)]
+    return np.stack([face.at(face.places(mesh, mirror)[chosen]) for face in faces]), faces[0].region
 
 
 def spread_points(points: FloatArray, count: int) -> IntArray:

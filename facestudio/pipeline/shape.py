@@ -30,7 +30,7 @@ from facestudio.fitting.residual import (
     without_parting,
 )
 from facestudio.fitting.solver import SteadyFit, fit_map
-from facestudio.fitting.sparse_model import SparseModel, jaw_model, sparse_models
+from facestudio.fitting.sparse_model import SparseModel, jaw_model, located_model, sparse_models
 from facestudio.fitting.uncertainty import (
     after_pinning,
     calibrated,
@@ -71,8 +71,9 @@ POINT_CAUTION = 3.0
 """Located points err in more ways together than their learnt covariance tells: it is taken this much wider, by what
 measured best on held-out photos (docs/shape.md)."""
 
-OBSERVER_LEAD = 64.0
-"""So firmly is held what the observer sees of identity: it has seen the points already (docs/adr/0027)."""
+OBSERVER_LEAD = (8.0, 64.0)
+"""So firmly is held what the observer sees of identity, in real and in drawn photos: it has seen the points already
+(docs/adr/0027), but real faces it knows less than their landmarks do (docs/adr/0041)."""
 
 MOVED_CAUTION = 3.0
 """So much wider is the noise of points that the observer moved: it errs of them as it errs of identity."""
@@ -138,7 +139,14 @@ class ShapeProblem:
             return replace(prior, identity=centre)
         own = replace(prior, identity=centre, precision=self._spread)
         # Points of a noise that the caller knows are news to the observer.
-        return with_observation(own, self._observed, OBSERVER_LEAD if self._noise is None else 1.0)
+        return with_observation(own, self._observed, self._lead if self._noise is None else 1.0)
+
+    @property
+    def _lead(self) -> float:
+        real, drawn = OBSERVER_LEAD
+        located = self._located.located
+        share = 0.0 if located is None else located.drawn
+        return real ** (1 - share) * drawn**share
 
     def _honest(self, fit: Fit) -> Fit:
         """Return a fit that is as sure of identity as the observation is: the fit held it firmer than that."""
@@ -165,7 +173,10 @@ class ShapeProblem:
         # While a point is dragged the camera that the fit starts from stays, and with it the points' noise.
         if self._seen is None or self._seen[0] is not camera:
             self._seen = camera, sight.evidence(camera)
-        return self._mesh_model, sight.corrected(self._seen[1], landmarks)
+        model = self._mesh_model
+        if sight.counts:
+            model = located_model(self._database, self._template, sight.located.drawn)
+        return model, sight.corrected(self._seen[1], landmarks)
 
     @cached_property
     def _sight(self) -> FaceSight | None:
@@ -174,7 +185,10 @@ class ShapeProblem:
             return None
         own = None if self._refined is None else load_observer().noise.scaled(MOVED_CAUTION)
         noise = self._noise or mesh_noise().scaled(POINT_CAUTION)
-        return FaceSight(face.mesh.points, noise, face.expression, self._refined, own, self._trust, located)
+        counts = self._noise is None and located.method != "mesh478"
+        return FaceSight(
+            face.mesh.points, noise, face.expression, self._refined, own, self._trust, located, counts
+        )
 
     def first_fit(self, check: Callable[[], None]) -> Fit:
         """Fit to the points as located, with the prior of the whole database (kept)."""

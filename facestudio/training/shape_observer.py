@@ -11,13 +11,12 @@ from facestudio.database.shape_model import ShapeModel
 from facestudio.evaluation.surface_error import face_region
 from facestudio.fitting.noise import PointNoise
 from facestudio.fitting.observer import Description, Novelty, ShapeObserver
-from facestudio.landmarks.mesh_features import CHANNELS, LAYERS
+from facestudio.landmarks.mesh_features import CHANNELS
 from facestudio.template.model import Template
+from facestudio.training.channels import learn_channels
 from facestudio.training.shape_samples import ShapeSamples, chosen_points, mirrored_points
 from facestudio.values import Float32Array, FloatArray, IntArray
 
-KEPT = {"features_64": 16, "features_32": 32, "features_16": 48, "features_8": 48}
-"""How many channels of each layer are kept: principal components that all points share."""
 RIDGE = 0.3  # of the mean square of a description
 FIELDS = 48  # displacement fields: they hold 98 % of what is said of the points
 DIRECTIONS = 64
@@ -104,7 +103,7 @@ def learn_observer(
     some = np.linspace(0, count - 1, min(count, _SOME)).astype(np.int32)
     description = _learn_description(samples, some, chosen_points(model, template), mirror)
     descriptions = np.concatenate(
-        [_described(description, samples, side, np.arange(count, dtype=np.int32)) for side in (0, 1)]
+        [described(description, samples, side, np.arange(count, dtype=np.int32)) for side in (0, 1)]
     )
     shifts = np.stack([samples.shifts, samples.shifts[:, mirror] * [-1.0, 1.0]])
     identities = np.stack([samples.identities, samples.identities @ mirrored])
@@ -124,8 +123,8 @@ def learn_observer(
     for part in (16, 8, 4, 2, 1):
         few = np.arange(0, count, part)
         rows = np.concatenate([few, count + few])
-        found = _regression(descriptions[rows] if part > 1 else descriptions, targets[rows])
-        share = _explained(together(found.missed)[0], samples.identities[few], metric)
+        found = regression(descriptions[rows] if part > 1 else descriptions, targets[rows])
+        share = explained(together(found.missed)[0], samples.identities[few], metric)
         curve.append((len(few), share))
         say(f"{len(few)} photos explain {share:.1%}")
     missed, left = together(found.missed)
@@ -163,26 +162,12 @@ def learn_observer(
 def _learn_description(
     samples: ShapeSamples, some: IntArray, chosen: IntArray, mirror: IntArray
 ) -> Description:
-    """Learn which channels to keep: principal components of each layer, the layers brought to one strength."""
     features = samples.features[some[:: max(1, len(some) // 1000)]].astype(np.float32)
-    features = features.reshape(-1, len(chosen), CHANNELS)
-    mean = features.mean(axis=0)
-    features -= mean
-    kept: list[Float32Array] = []
-    first = 0
-    for name, channels in LAYERS.items():
-        own = features[:, :, first : first + channels].reshape(-1, channels)
-        values, vectors = np.linalg.eigh((own.T @ own).astype(np.float64) / len(own))
-        part = np.zeros((CHANNELS, KEPT[name]), dtype=np.float32)
-        part[first : first + channels] = vectors[:, ::-1][:, : KEPT[name]] / np.sqrt(
-            values.sum() * len(chosen) * len(LAYERS)
-        )
-        kept.append(part)
-        first += channels
-    return Description(chosen, mirror, mean, np.concatenate(kept, axis=1))
+    return Description(chosen, mirror, *learn_channels(features.reshape(-1, len(chosen), CHANNELS)))
 
 
-def _described(description: Description, samples: ShapeSamples, side: int, rows: IntArray) -> Float32Array:
+def described(description: Description, samples: ShapeSamples, side: int, rows: IntArray) -> Float32Array:
+    """Return the descriptions of some photos (side 0) or of their mirror images (1), (len(rows), F)."""
     out = np.empty((len(rows), description.size), dtype=np.float32)
     for first in range(0, len(rows), 100):
         part = rows[first : first + 100]
@@ -190,7 +175,7 @@ def _described(description: Description, samples: ShapeSamples, side: int, rows:
     return out
 
 
-def _regression(x: Float32Array, y: FloatArray) -> _Found:
+def regression(x: Float32Array, y: FloatArray) -> _Found:
     """Return the ridge regression of targets (2 N, Q) on descriptions (2 N, F) of N photos, then their mirror images.
 
     What it misses of a photo is exact for a regression without that photo and its mirror image (a block form of
@@ -276,7 +261,8 @@ def _of_pairs(own: FloatArray, values: Float32Array | FloatArray) -> FloatArray:
     return np.asarray(solved, dtype=np.float64)
 
 
-def _explained(missed: FloatArray, identities: FloatArray, metric: FloatArray) -> float:
+def explained(missed: FloatArray, identities: FloatArray, metric: FloatArray) -> float:
+    """Return the share of the variance of faces that is left when their coefficients are missed by so much, from 1."""
     off = identities - identities.mean(axis=0)
     left = np.einsum("ni,ij,nj->", missed, metric, missed)
     return float(1 - left / np.einsum("ni,ij,nj->", off, metric, off))
@@ -300,7 +286,7 @@ def _noise(left: FloatArray) -> PointNoise:
 
 def _learn_novelty(description: Description, samples: ShapeSamples, some: IntArray) -> Novelty:
     points = np.arange(0, len(description.chosen), _EACH)
-    x = _described(description, samples, 0, some).reshape(len(some), len(description.chosen), -1)[:, points]
+    x = described(description, samples, 0, some).reshape(len(some), len(description.chosen), -1)[:, points]
     x = x.reshape(len(some), -1)
     mean = x.mean(axis=0)
     x = x - mean
@@ -328,7 +314,7 @@ def _by_novelty(
         said = off[own] - missed[own]
         both = float(np.einsum("ni,ij,nj->", said, metric, off[own]))
         factor = both / max(float(np.einsum("ni,ij,nj->", said, metric, said)), 1e-9)
-        rows.append((float(novelty[own].mean()), _explained(missed[own], identities[own], metric), factor))
+        rows.append((float(novelty[own].mean()), explained(missed[own], identities[own], metric), factor))
     return tuple(rows)
 
 

@@ -16,7 +16,7 @@ from facestudio.errors import FacestudioError, UnreadableInputError
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.landmarks.mesh_features import CHANNELS, mesh_features, spread_points
 from facestudio.photo import load_photo
-from facestudio.synthesis.truth import read_truth
+from facestudio.synthesis.truth import Truth, read_truth
 from facestudio.template.model import Template
 from facestudio.values import FloatArray, IntArray
 
@@ -26,6 +26,9 @@ _MESH_POINTS = 468  # without the irises: where they look says nothing of shape
 _FARTHEST = 0.2  # of the eyes' distance: a mesh so far from the truth lies on something else
 _FEWEST = 100
 _SHARD = 250  # photos to a file of the work folder
+KINDS = ("light", "hair", "skin")
+_NAME = 16  # letters of a kind's name
+_SKINS = ((105.0, "dark"), (165.0, "medium"), (256.0, "light"))  # up to this mean of red, green and blue
 _EYE_CORNERS = (33, 263)
 _REGION = 256
 
@@ -44,6 +47,8 @@ class ShapeSamples:
         (N, 478, 2) float64: by how much the located points missed, 1/256 of the region looked at.
     millimetres
         (N,) float64: how long 1/256 of the region is at the face's distance.
+    kinds
+        (N, 3) names: of what kind each photo's light, haircut and skin are (`KINDS`).
     left_out
         How many photos had no located face, or could not be read.
     """
@@ -52,6 +57,7 @@ class ShapeSamples:
     identities: FloatArray
     shifts: FloatArray
     millimetres: FloatArray
+    kinds: NDArray[np.str_]
     left_out: int
 
 
@@ -117,8 +123,16 @@ def read_samples(
         joined["identities"],
         joined["shifts"],
         joined["millimetres"],
+        joined["kinds"],
         int(joined["left_out"].sum()),
     )
+
+
+def photo_kinds(truth: Truth) -> tuple[str, ...]:
+    """Return of what kind a photo's light, haircut and skin are."""
+    tone = float(np.mean(truth.notes["skin"]))
+    skin = next(name for limit, name in _SKINS if tone < limit)
+    return str(truth.notes["light"]), str(truth.notes["cut"]), skin
 
 
 def _fingerprint(files: Sequence[Path], model: ShapeModel) -> str:
@@ -137,6 +151,7 @@ def _read(
     identities: list[FloatArray] = []
     shifts: list[FloatArray] = []
     millimetres: list[float] = []
+    kinds: list[tuple[str, ...]] = []
     left_out = 0
     for file in files:
         truth = read_truth(file)
@@ -161,11 +176,13 @@ def _read(
         identities.append(truth.identity)
         shifts.append((truth.mesh478 - mesh) @ inverse.T)
         millimetres.append(region.side / _REGION * truth.notes["distance_mm"] / truth.camera.fx)
+        kinds.append(photo_kinds(truth))
     shape = (0, 2, len(chosen), CHANNELS)
     return {
         "features": np.stack(features) if features else np.zeros(shape, np.float16),
         "identities": np.array(identities).reshape(-1, len(model.basis)),
         "shifts": np.array(shifts).reshape(-1, len(mirror), 2),
         "millimetres": np.array(millimetres),
+        "kinds": np.array(kinds, dtype=f"<U{_NAME}").reshape(-1, len(KINDS)),
         "left_out": np.array([left_out]),
     }

@@ -178,7 +178,7 @@ def test_a_correction_is_carried_to_the_mesh_around_it():
     points, _ = project(camera, template.ibug68.points(template.vertices))
     located = Landmarks.of("ibug68", points, sigma=1.0, method="mesh478")
     noise = independent_noise(478, 1.0)
-    sight = FaceSight(mesh, noise, np.zeros(52), None, None, 0.0, located)
+    sight = FaceSight(mesh, noise, np.zeros(52), None, None, 0.0, located, False)
     seen = sight.evidence(camera)
     np.testing.assert_allclose(seen.pixels, mesh)
     assert sight.corrected(seen, located) is seen
@@ -191,7 +191,7 @@ def test_a_correction_is_carried_to_the_mesh_around_it():
     assert shift[np.argmin(gap), 0] < -7
     assert np.abs(shift[gap > 110]).max() < 0.5
     # Points that the observer has put elsewhere are carried along by the same correction, as far as they count.
-    half = FaceSight(mesh, noise, np.zeros(52), mesh + np.array([0.2, 0.0]), noise, 0.5, located)
+    half = FaceSight(mesh, noise, np.zeros(52), mesh + np.array([0.2, 0.0]), noise, 0.5, located, False)
     both = half.evidence(camera)
     np.testing.assert_allclose(both.pixels, mesh + np.array([0.1, 0.0]))
     assert np.abs(half.corrected(both, given).pixels - both.pixels - shift).max() < 0.2

@@ -11,14 +11,15 @@ from facestudio.cli.main import main
 from facestudio.database.shape_model import load_shape_model
 from facestudio.landmarks.mesh_features import CHANNELS
 from facestudio.template.model import load_template
+from facestudio.training.held_back import held_back
 from facestudio.training.shape_observer import (
     RIDGE,
     _by_numbers,
     _by_photos,
-    _regression,
     face_metric,
     learn_observer,
     mirrored_identities,
+    regression,
 )
 from facestudio.training.shape_samples import POINTS, ShapeSamples, mirrored_points
 
@@ -40,6 +41,7 @@ def _samples(photos: int, noise: float, seed: int = 5) -> ShapeSamples:
         z,
         np.tensordot(z, FIELDS, axes=1),
         np.full(photos, 0.9),
+        np.array([["sun" if i % 3 else "side", "short", "light"] for i in range(photos)]),
         3,
     )
 
@@ -69,13 +71,28 @@ def test_nothing_is_found_where_there_is_nothing() -> None:
     assert report.explained < 0.05
 
 
+def test_photos_of_a_kind_held_back_are_read_by_a_regression_that_never_saw_it() -> None:
+    samples = _samples(540, 0.5)
+    # Another light turns what the layers say about: only who has seen it knows.
+    side = samples.kinds[:, 0] == "side"
+    features = samples.features.copy()
+    features[side] = -features[side]
+    rows = held_back(replace(samples, features=features), MODEL, TEMPLATE)
+    told = {(row.what, row.kind): row for row in rows}
+    assert set(told) == {("light", "sun"), ("light", "side")}  # of hair and skin there is one kind alone
+    one = told["light", "side"]
+    assert one.photos > 60
+    assert one.unseen < one.seen
+    assert told["light", "sun"].photos > one.photos
+
+
 def test_errors_of_photos_left_out_are_those_of_a_regression_without_them() -> None:
     rng = np.random.default_rng(4)
     x = rng.normal(size=(40, 300)).astype(np.float32)
     y = rng.normal(size=(40, 5))
     x -= x.mean(axis=0)
     y -= y.mean(axis=0)
-    missed = _regression(x, y).missed
+    missed = regression(x, y).missed
     strength = float((x.astype(np.float64) ** 2).sum()) / len(x)
     for photo in (0, 7):
         own = np.array([photo, photo + 20])
