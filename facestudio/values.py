@@ -325,8 +325,10 @@ def with_expression(
     vertices: FloatArray, weights: FloatArray, deltas: Float32Array | FloatArray
 ) -> FloatArray:
     """Return vertices (V, 3) with expression shapes (52, V, 3) added by their weights (52,), mm; most are none."""
-    active = np.flatnonzero(weights)
-    return vertices + np.tensordot(weights[active], deltas[active], axes=1)
+    out = np.array(vertices, dtype=np.float64)
+    for shape in np.flatnonzero(weights):  # one by one: nothing is copied
+        out += weights[shape] * deltas[shape]
+    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -132,7 +132,11 @@ class HeadDatabase:
 
     def mean_head(self) -> FloatArray:
         """Return the mean of the heads present, (V, 3) float64 mm: the baseline of every accuracy figure."""
-        return self.shape(self.coefficients.mean(axis=0))
+        return self._mean_head
+
+    @cached_property
+    def _mean_head(self) -> FloatArray:
+        return read_only(self.shape(self.coefficients.mean(axis=0)), np.float64)
 
 
 def load_database_file(path: Path) -> HeadDatabase:

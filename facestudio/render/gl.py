@@ -28,8 +28,13 @@ __all__ = ["GL", "HeadRenderer", "Program"]
 
 _SOURCES = (0, 1, 2, 3)  # of a surface's colour, as in head.frag
 _SHOW_NORMALS = 3
+_QUICK = (0, 1)  # those that a moving head is drawn with, lit at its vertices
 # Vertex attributes, as in head.vert.
 _POSITION, _NORMAL, _UV, _SURFACE, _COLOUR = range(5)
+
+
+def _surface_program(define: str) -> Program:
+    return Program("shapes.glsl", "head.vert", "head.frag", shared="head_light.glsl", define=define)
 
 
 @dataclass
@@ -75,10 +80,8 @@ class HeadRenderer:
         if tuple(int(n) for n in version) < (3, 3):
             raise RuntimeError(f"OpenGL {version[0]}.{version[1]} is too old: 3.3 is needed")
         self._programs = {
-            **{
-                f"head{k}": Program("shapes.glsl", "head.vert", "head.frag", define=f"SOURCE {k}")
-                for k in _SOURCES
-            },
+            **{f"head{k}": _surface_program(f"SOURCE {k}") for k in _SOURCES},
+            **{f"quick{k}": _surface_program(f"SOURCE {k}, QUICK") for k in _QUICK},
             "lines": Program("shapes.glsl", "lines.vert", "lines.geom", "lines.frag"),
             # Lines of one pixel need no strips, which take software OpenGL twice the time.
             "thin": Program("shapes.glsl", "lines.vert", "lines.frag"),
@@ -174,6 +177,7 @@ class HeadRenderer:
         line_width: float = 1.0,
         channels: tuple[bool, bool, bool] = (True, True, True),
         clear: bool = True,
+        quick: bool = False,
     ) -> None:
         """Draw the uploaded mesh and marks.
 
@@ -197,6 +201,8 @@ class HeadRenderer:
             Which of red, green and blue to draw.
         clear
             Begin with an empty picture; otherwise what is there stays where nothing is drawn.
+        quick
+            Light the surface at its vertices, not at every pixel: for a head that moves, in software OpenGL.
         """
         width, height = size
         GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, framebuffer)
@@ -218,7 +224,7 @@ class HeadRenderer:
         GL.glEnable(GL.GL_DEPTH_TEST)
         GL.glDepthFunc(GL.GL_LEQUAL)
         if self._mesh is not None:
-            self._draw_surface(self._mesh, view, projection, mode, lighting or LIGHTINGS[mode])
+            self._draw_surface(self._mesh, view, projection, mode, lighting or LIGHTINGS[mode], quick)
         if background is not None:
             # After the surface, at the far end: pixels that the head covers cost nothing.
             self._programs["background"].use(top=background.top, bottom=background.bottom)
@@ -234,7 +240,13 @@ class HeadRenderer:
         GL.glUseProgram(0)
 
     def _draw_surface(
-        self, mesh: _Buffers, view: Float32Array, projection: Float32Array, mode: Mode, lighting: Lighting
+        self,
+        mesh: _Buffers,
+        view: Float32Array,
+        projection: Float32Array,
+        mode: Mode,
+        lighting: Lighting,
+        quick: bool,
     ) -> None:
         look = LOOKS[mode]
         rotation = np.asarray(view[:3, :3], dtype=np.float64)
@@ -252,7 +264,7 @@ class HeadRenderer:
         if mode == "normals":
             source = _SHOW_NORMALS
         scale, offset = wrap_of(look)
-        self._programs[f"head{source}"].use(
+        self._programs[f"quick{source}" if quick and source in _QUICK else f"head{source}"].use(
             view=view,
             projection=projection,
             texture=0,

@@ -12,7 +12,6 @@ _SCALE_SIGMA = 0.02  # how far an eyeball's size departs from the lids' size
 _CENTRE_SIGMA_MM = (0.3, 0.3, 1.5)  # along the opening the eyeball's place is sure, in depth the lids tell it
 _MARGIN_SIGMA_MM = 0.25
 _STEPS = 6
-_STEP_END = 1e-9  # mm: far below what the last of six steps does on heads that need them all
 _CORNER = 6  # so many vertices from a corner the lids' edge begins to leave the eyeball
 _CAP_RINGS = (0.78, 0.5, 0.24)
 
@@ -43,19 +42,17 @@ def _seat(template: Template, vertices: FloatArray, side: int, lids: Lids) -> tu
     guess = here.mean(axis=0) + size * (centre - rest.mean(axis=0))
     state = np.append(guess, size)
     prior = state.copy()
-    sigma = np.array([*_CENTRE_SIGMA_MM, _SCALE_SIGMA])
+    # Times the margin's variance, so that its rows need no weights.
+    precision = (_MARGIN_SIGMA_MM / np.array([*_CENTRE_SIGMA_MM, _SCALE_SIGMA])) ** 2
+    jacobian = np.empty((len(here), 4))
+    jacobian[:, 3] = -away
     for _ in range(_STEPS):
         ray = state[:3] - here
-        length = np.linalg.norm(ray, axis=1)
-        jacobian = np.vstack(
-            [np.column_stack([ray / length[:, None], -away]) / _MARGIN_SIGMA_MM, np.diag(1 / sigma)]
-        )
-        residual = np.concatenate([(length - state[3] * away) / _MARGIN_SIGMA_MM, (state - prior) / sigma])
+        length = np.sqrt(np.einsum("nc,nc->n", ray, ray))
+        jacobian[:, :3] = ray / length[:, None]
+        right = jacobian.T @ (length - state[3] * away) + precision * (state - prior)
         # Four unknowns, the prior holds each: the normal equations are well conditioned.
-        step = np.linalg.solve(jacobian.T @ jacobian, jacobian.T @ residual)
-        state = (state - step).astype(np.float64)
-        if np.abs(step).max() < _STEP_END:
-            break
+        state = state - np.linalg.solve(jacobian.T @ jacobian + np.diag(precision), right)
     return float(state[3]), state[:3]
 
 

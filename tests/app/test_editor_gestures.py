@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
 from facestudio.app.editor.motion import parts
+from facestudio.app.editor.picture import array_of
 
 Keys = Qt.KeyboardModifier
 NOSE_TIP, CHIN, EYE_OUTER, EYE_OTHER = 30, 8, 36, 45
@@ -22,6 +23,10 @@ def wheel(person: Person, at: QPoint, steps: int) -> None:
         *(Qt.MouseButton.NoButton, Keys.NoModifier, Qt.ScrollPhase.NoScrollPhase, False),
     )
     QApplication.sendEvent(person.editor, event)
+
+
+def pixels_of(widget: Any) -> np.ndarray:
+    return array_of(widget.grab().toImage())
 
 
 def test_dragging_a_point_moves_it_alone_and_by_what_the_pointer_moved(person: Person) -> None:
@@ -41,6 +46,36 @@ def test_a_trembling_click_selects_and_moves_nothing(person: Person) -> None:
     assert np.array_equal(person.points, before)
     assert person.window.document.selection == {NOSE_TIP}
     assert person.window.document.undo_stack.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("point", "keys"),
+    [(NOSE_TIP, Keys.NoModifier), (NOSE_TIP, Keys.AltModifier), (EYE_OUTER, Keys.NoModifier)],
+)
+def test_what_is_not_painted_anew_while_points_are_dragged_looks_as_before(
+    person: Person, point: int, keys: Qt.KeyboardModifier
+) -> None:
+    editor, start = person.editor, person.at(point)
+    person.press(start, keys)
+    person.move(start + QPoint(6, 4))
+    sizes = []
+    for step in (
+        QPoint(14, -9),
+        QPoint(-30, 22),
+        QPoint(260, 160),
+    ):  # at last the magnifier changes its corner
+        before, seen = person.window.document.landmarks, pixels_of(editor)
+        person.move(start + step)
+        area = editor.changed_area(before, person.window.document.landmarks)
+        elsewhere = np.ones(seen.shape[:2], dtype=bool)
+        for rect in area:
+            elsewhere[max(rect.top(), 0) : rect.bottom() + 1, max(rect.left(), 0) : rect.right() + 1] = False
+        now = pixels_of(editor)
+        assert np.array_equal(now[elsewhere], seen[elsewhere])
+        assert not np.array_equal(now, seen)
+        sizes.append(elsewhere.mean())
+    assert sizes[0] > (0.75 if point == NOSE_TIP else 0.3)  # the eyes' distance is all points' measure
+    person.release(start + step, keys)
 
 
 def test_a_point_cannot_leave_the_photo(person: Person) -> None:

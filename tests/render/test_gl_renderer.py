@@ -74,6 +74,25 @@ def test_moved_positions_draw_like_a_new_mesh(context, ball):
     np.testing.assert_array_equal(draw(moved, mode="clay"), expected)
 
 
+def test_a_moving_head_looks_as_one_at_rest(context, ball_mesh, checks):
+    """Lit at its vertices, with roots in place of powers; a ball of few triangles is the hardest case."""
+    renderer, draw = context
+    renderer.upload_mesh(ball_mesh)
+    for texture in (checks, None):
+        renderer.upload_texture(texture)
+        for mode in ("textured", "clay", "unlit"):
+            quick, full = draw(ball_mesh, mode=mode, quick=True), draw(ball_mesh, mode=mode)
+            np.testing.assert_array_equal(quick[..., 3], full[..., 3])
+            inside = full[..., 3] == 255
+            apart = np.abs(quick - full)[inside][:, :3]
+            assert apart.mean() < 4
+            if mode == "unlit":
+                assert apart.max() <= 3
+    np.testing.assert_array_equal(
+        draw(ball_mesh, mode="normals", quick=True), draw(ball_mesh, mode="normals")
+    )
+
+
 def test_positions_of_another_mesh_are_refused(context, ball_mesh):
     renderer, _ = context
     with pytest.raises(ValueError, match="upload"):

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSizeF, QVariantAnimation, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF, QVariantAnimation, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from facestudio.app.document.document import Document
@@ -13,7 +13,7 @@ from facestudio.app.editor.brush import StrokesImage
 from facestudio.app.editor.painting import Emphasis
 from facestudio.app.editor.picture import Backdrop, Picture, Wires
 from facestudio.app.editor.transform import ViewTransform
-from facestudio.values import Float32Array
+from facestudio.values import Float32Array, Landmarks
 
 _REACH = 11.0  # logical pixels around a point in which it can be grabbed
 
@@ -43,6 +43,8 @@ class PhotoCanvas(QWidget):
         self._glide.setDuration(260)
         self._glide.valueChanged.connect(self._glided)
         self._ends = (self.transform, self.transform)
+        self._painted: Landmarks | None = None
+        self._lens: QRect | None = None  # where the magnifier was painted
         document.landmarks_changed.connect(self._landmarks_changed)
         document.faces_changed.connect(self.update)
         document.selection_changed.connect(self.update)
@@ -131,7 +133,23 @@ class PhotoCanvas(QWidget):
         if self._document.landmarks is not None and not self._own_view and not self._document.in_gesture:
             self._own_view = True
             self.fit_face()
-        self.update()
+        now, before = self._document.landmarks, self._painted
+        if now is None or before is None or now is before or not self._document.in_gesture:
+            self.update()
+            return
+        # While points are dragged, each repaint takes time from the head that follows.
+        self.update(self.changed_area(before, now))
+
+    def changed_area(self, before: Landmarks, now: Landmarks) -> QRegion:
+        """Return the part of the widget that looks different when points are dragged on."""
+        area = QRegion(painting.touched_area(before, now, self.transform))
+        for lens in (self._lens, self.lens()):
+            area += QRegion() if lens is None else QRegion(lens)
+        return area
+
+    def lens(self) -> QRect | None:
+        """Return the part of the widget that a gesture's magnifier covers now."""
+        return None
 
     def point_at(self, at: QPointF) -> int | None:
         """Return the number of the point that a press at a place of the widget would grab."""
@@ -203,5 +221,7 @@ class PhotoCanvas(QWidget):
                 *(self.accent, self.font(), bounds),
             )
         if document.landmarks is not None and self.show_points:
-            painting.paint_landmarks(painter, document.landmarks, transform, self.emphasis())
+            areas = [QRectF(r).adjusted(-_REACH, -_REACH, _REACH, _REACH) for r in event.region()]
+            painting.paint_landmarks(painter, document.landmarks, transform, self.emphasis(), areas)
+        self._painted, self._lens = document.landmarks, self.lens()
         self.paint_gesture(painter, self._picture, bounds)

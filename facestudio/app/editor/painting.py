@@ -1,9 +1,11 @@
 """Draws what lies over the photo: contours, points, names, faces, the magnifier."""
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 
 from facestudio.app.editor.motion import eye_distance, point_label, sureness
@@ -52,10 +54,44 @@ def point_radius(landmarks: Landmarks, transform: ViewTransform) -> float:
     return min(4.2, max(1.8, 0.022 * eye_distance(landmarks.points) * transform.scale))
 
 
+_MARGIN = 12  # logical pixels around a point: what is drawn of it, and of the lines to its neighbours
+
+
+@cache
+def _neighbours() -> tuple[frozenset[int], ...]:
+    """Return the points that contours join to each of the 68, itself included."""
+    joined = [{i} for i in range(68)]
+    for contour in load_scheme("ibug68").contours:
+        for a, b in pairwise(contour):
+            joined[a].add(b)
+            joined[b].add(a)
+    return tuple(frozenset(each) for each in joined)
+
+
+def touched_area(before: Landmarks, after: Landmarks, transform: ViewTransform) -> QRect:
+    """Return the part of the widget that looks different when points have moved."""
+    at, to = place_points(before, transform), place_points(after, transform)
+    different = (at != to).any(axis=1) | (before.moved != after.moved) | (sureness(before) != sureness(after))
+    if point_radius(before, transform) != point_radius(after, transform):
+        different[:] = True
+    changed = np.flatnonzero(different)
+    if not len(changed):
+        return QRect()
+    around = sorted(frozenset[int]().union(*(_neighbours()[i] for i in changed)))
+    both = np.concatenate([at[around], to[around]])
+    (x0, y0), (x1, y1) = np.floor(both.min(axis=0)), np.ceil(both.max(axis=0))
+    area = QRectF(float(x0), float(y0), float(x1 - x0), float(y1 - y0))
+    return area.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN).toAlignedRect()
+
+
 def paint_landmarks(
-    painter: QPainter, landmarks: Landmarks, transform: ViewTransform, emphasis: Emphasis
+    painter: QPainter,
+    landmarks: Landmarks,
+    transform: ViewTransform,
+    emphasis: Emphasis,
+    areas: list[QRectF] | None = None,
 ) -> None:
-    """Draw contours and points."""
+    """Draw contours and points; with areas, only what shows in one of them needs to be drawn."""
     at = place_points(landmarks, transform)
     radius = point_radius(landmarks, transform)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -67,6 +103,8 @@ def paint_landmarks(
         chosen = i in emphasis.selected or i in emphasis.grabbed
         r = radius * (1.45 if i == emphasis.hovered else 1.2 if chosen else 1.0)
         centre = QPointF(float(at[i, 0]), float(at[i, 1]))
+        if areas is not None and not any(area.contains(centre) for area in areas):
+            continue
         if chosen or i == emphasis.hovered:
             painter.setPen(QPen(HALO, 4.2))
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -159,6 +197,17 @@ def face_rect(face: DetectedFace, transform: ViewTransform) -> QRectF:
     return QRectF(transform.to_widget(QPointF(b.x0, b.y0)), transform.to_widget(QPointF(b.x1, b.y1)))
 
 
+def magnifier_area(place: QPointF, transform: ViewTransform, bounds: QRectF) -> QRectF:
+    """Return where the magnifier of a place of the photo is: in the corner farthest from it."""
+    shown = transform.to_widget(place)
+    gap, size = _MAGNIFIER_GAP, MAGNIFIER_SIZE
+    left = shown.x() > bounds.center().x()
+    top = shown.y() > bounds.top() + size + 4 * gap or left != (shown.x() < bounds.left() + size + 4 * gap)
+    x = bounds.left() + gap if left else bounds.right() - gap - size
+    y = bounds.top() + gap if top else bounds.bottom() - gap - size
+    return QRectF(x, y, size, size)
+
+
 def paint_magnifier(
     painter: QPainter,
     picture: Picture,
@@ -169,13 +218,7 @@ def paint_magnifier(
     ratio: float,
 ) -> QRectF:
     """Draw a round magnifier of a place of the photo in the corner farthest from it; returns where."""
-    shown = transform.to_widget(place)
-    gap, size = _MAGNIFIER_GAP, MAGNIFIER_SIZE
-    left = shown.x() > bounds.center().x()
-    top = shown.y() > bounds.top() + size + 4 * gap or left != (shown.x() < bounds.left() + size + 4 * gap)
-    x = bounds.left() + gap if left else bounds.right() - gap - size
-    y = bounds.top() + gap if top else bounds.bottom() - gap - size
-    lens = QRectF(x, y, size, size)
+    lens = magnifier_area(place, transform, bounds)
     # Three times the editor's scale, but not so near that the photo dissolves into pixels.
     scale = max(2.0, min(3.0 * transform.scale, max(12.0, 1.5 * transform.scale)))
     centre = lens.center()

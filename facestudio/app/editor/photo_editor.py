@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QKeyEvent,
@@ -342,6 +342,23 @@ class PhotoEditor(PhotoCanvas):
             return super().emphasis()
         return Emphasis(drag.point, self._document.selection, drag.grabbed)
 
+    def _magnified(self) -> QPointF | None:
+        """Return the place of the photo that is magnified."""
+        landmarks, gesture = self._document.landmarks, self._gesture
+        if isinstance(gesture, PinDrag) and gesture.moving:
+            return QPointF(gesture.pin.x, gesture.pin.y)
+        if landmarks is not None and isinstance(gesture, PointDrag) and gesture.moving:
+            return QPointF(*map(float, landmarks.points[gesture.point]))
+        return None
+
+    def lens(self) -> QRect | None:
+        """Return the part of the widget that the magnifier covers now."""
+        place = self._magnified()
+        if place is None:
+            return None
+        area = painting.magnifier_area(place, self.transform, QRectF(self.rect()))
+        return area.adjusted(-4, -4, 4, 4).toAlignedRect()
+
     def paint_gesture(self, painter: QPainter, picture: Picture, bounds: QRectF) -> None:
         """Draw the selection rectangle, the magnifier, or the name of the point under the pointer."""
         landmarks, gesture = self._document.landmarks, self._gesture
@@ -354,11 +371,7 @@ class PhotoEditor(PhotoCanvas):
         if landmarks is None or not self.show_points:
             return
         self.pins.paint(painter, self.transform, bounds, self.font(), resting=gesture is None)
-        place = None
-        if isinstance(gesture, PointDrag) and gesture.moving:
-            place = QPointF(*map(float, landmarks.points[gesture.point]))
-        elif isinstance(gesture, PinDrag) and gesture.moving:
-            place = QPointF(gesture.pin.x, gesture.pin.y)
+        place = self._magnified()
         if place is not None:
             painting.paint_magnifier(
                 *(painter, picture, landmarks, place, self.transform, bounds),

@@ -9,13 +9,13 @@ import numpy as np
 
 from facestudio.app.viewer.uncertainty import uncertainty_of, uncertainty_picture
 from facestudio.geometry.camera import project
-from facestudio.geometry.mesh import face_area_vectors, normalised, vertex_normals
+from facestudio.geometry.mesh import vertex_normals
 from facestudio.render.occlusion import mouth_is_open, template_occlusion
 from facestudio.render.scene import RenderMesh, mesh_of_head
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
 from facestudio.texture.coverage import COLOURS
-from facestudio.values import ByteArray, Float32Array, Head, IntArray, Texture, read_only
+from facestudio.values import ByteArray, Float32Array, FloatArray, Head, IntArray, Texture, read_only
 
 VIEW_LEVEL = 1
 """Subdivision in the viewer: smooth at any size, and 5 ms a head."""
@@ -172,14 +172,41 @@ def _outer_quads() -> tuple[IntArray, IntArray, IntArray]:
 
 
 @cache
-def _corners() -> Any:
-    """Return which quads each finer vertex is a corner of, (V, F) sparse: sums over them are quick with it."""
+def _operators() -> tuple[Any, Any, Any, Any]:
+    """Return sparse float32 matrices: to finer vertices, to both diagonals of each quad, and from quads to corners.
+
+    Sums and differences are quickest as products with these.
+    """
     from scipy.sparse import csr_array
 
     level = topology(VIEW_LEVEL)
-    corners, faces = level.quads.ravel(), np.repeat(np.arange(len(level.quads)), 4)
-    shape = (int(level.quads.max()) + 1, len(level.quads))
-    return csr_array((np.ones(len(corners)), (corners, faces)), shape=shape)
+    quads, (count, _) = level.quads, level.matrix.shape
+    of_quad = np.arange(len(quads))
+    ends = np.tile(np.array([-1, 1], dtype=np.float32), len(quads))
+
+    def across(first: int, second: int) -> Any:
+        places = np.repeat(of_quad, 2), quads[:, [first, second]].ravel()
+        return csr_array((ends, places), shape=(len(quads), count))
+
+    corner = np.ones(quads.size, dtype=np.float32), (quads.ravel(), np.repeat(of_quad, 4))
+    at_corners = csr_array(corner, shape=(count, len(quads)))
+    return level.matrix.astype(np.float32), across(0, 2), across(1, 3), at_corners
+
+
+def _surface(vertices: FloatArray) -> tuple[Float32Array, Float32Array]:
+    """Return places (R, 3) and normals (R, 3), float32, of `base_mesh()`'s vertices for a head (V, 3) mm."""
+    finer, one, other, at_corners = _operators()
+    fine = finer @ vertices.astype(np.float32)
+    a, b = one @ fine, other @ fine
+    areas = np.empty_like(a)
+    for axis in range(3):
+        after, last = (axis + 1) % 3, (axis + 2) % 3
+        areas[:, axis] = a[:, after] * b[:, last] - a[:, last] * b[:, after]
+    normals = at_corners @ areas
+    length = np.sqrt(np.einsum("vc,vc->v", normals, normals))
+    normals /= np.where(length > 0, length, 1)[:, None]
+    shown = topology(VIEW_LEVEL).render_vertices
+    return np.take(fine, shown, axis=0), np.take(normals, shown, axis=0)
 
 
 def make_figure(head: Head, posed: bool) -> Figure:
@@ -192,10 +219,8 @@ def make_figure(head: Head, posed: bool) -> Figure:
     posed
         Show the photo's expression in place of the neutral one.
     """
-    level = topology(VIEW_LEVEL)
     with_expression = head.posed_vertices()
-    fine = level.apply(with_expression if posed else head.vertices)
-    normals = normalised(_corners() @ face_area_vectors(fine, level.quads))
+    positions, normals = _surface(with_expression if posed else head.vertices)
     marks = head.landmarks_3d_posed if posed else head.landmarks_3d
 
     doubt = uncertainty_of(head)
@@ -210,8 +235,8 @@ def make_figure(head: Head, posed: bool) -> Figure:
     return Figure(
         head=head,
         posed=posed,
-        positions=fine[level.render_vertices].astype(np.float32),
-        normals=normals[level.render_vertices].astype(np.float32),
+        positions=positions,
+        normals=normals,
         marks=marks.astype(np.float32),
         texture=None if head.texture is None else head.texture.pixels,
         wires=pixels[sides[seen]].astype(np.float32),

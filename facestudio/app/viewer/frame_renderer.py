@@ -105,7 +105,7 @@ class FrameRenderer:
         scale
             Device pixels of this picture to one logical pixel: for the sizes of marks and lines.
         coarse
-            With a quarter of the triangles.
+            With a quarter of the triangles, lit at their corners.
         """
         self._upload(shot)
         self._renderer.set_coarse(coarse)
@@ -131,6 +131,7 @@ class FrameRenderer:
                 line_width=max(1.0, scale),
                 channels=channels,
                 clear=number == 0,
+                quick=coarse,
             )
 
     def _upload(self, shot: Shot) -> None:

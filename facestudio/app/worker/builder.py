@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from facestudio.app.worker.maker import Maker
+from facestudio.app.worker.maker import Maker, unheard
 from facestudio.app.worker.remote import ReportedError
 from facestudio.app.worker.report import ErrorReport
 from facestudio.errors import CancelledError
@@ -76,7 +76,9 @@ class _Worker(QObject):
             def report(event: Event) -> None:
                 self.progressed.emit(job.number, event)
 
-            outcome, figure = self._maker.make(job.request, job.posed, report, job.token)
+            # Of a step that is there at once, telling how far it is would only take time from it.
+            heard = unheard if job.live else report
+            outcome, figure = self._maker.make(job.request, job.posed, heard, job.token)
             self.built.emit(Built(job, outcome, figure))
         except CancelledError:
             self.cancelled.emit(job.number)

@@ -38,6 +38,10 @@ class Maker(Protocol):
         ...
 
 
+def unheard(event: Event) -> None:
+    """Take an event that nobody wants: makers that know it do not tell of any."""
+
+
 def shipped_runner() -> RunnerLike:
     """Return the pipeline's runner, after loading all that it needs (slow: not on the UI thread)."""
     from facestudio.pipeline.runner import Runner

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from facestudio.app.worker.maker import LocalMaker, Maker
+from facestudio.app.worker.maker import LocalMaker, Maker, unheard
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.server import serve
 from facestudio.app.worker.wire import Wire
@@ -122,7 +122,7 @@ class ProcessMaker:
             raise CancelledError("closed")
         self._number += 1
         try:
-            wire.send("make", self._number, request, posed)
+            wire.send("make", self._number, request, posed, on_event is not unheard)
             return self._await(wire, on_event, cancel)
         except (EOFError, OSError) as error:
             self._drop()

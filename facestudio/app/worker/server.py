@@ -8,7 +8,7 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
-from facestudio.app.worker.maker import LocalMaker, Maker
+from facestudio.app.worker.maker import LocalMaker, Maker, unheard
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.wire import Wire
 from facestudio.errors import CancelledError
@@ -18,10 +18,10 @@ from facestudio.pipeline.request import CancelToken, Event
 def serve(connection: Connection, aside: Connection, make_maker: Any = LocalMaker) -> None:
     """Build until the other end closes or dies.
 
-    Messages in: ("make", number, request, posed), ("cancel", number), ("close",). Messages out: ("event", number,
-    event), ("made", number, outcome, figure), ("cancelled", number), ("failed", number, report). On the connection
-    aside, functions are called in a thread of their own: ("call", function, arguments) in, ("done", result) or
-    ("failed", report) out.
+    Messages in: ("make", number, request, posed, whether events are told), ("cancel", number), ("close",). Messages
+    out: ("event", number, event), ("made", number, outcome, figure), ("cancelled", number), ("failed", number,
+    report). On the connection aside, functions are called in a thread of their own: ("call", function, arguments) in,
+    ("done", result) or ("failed", report) out.
     """
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
@@ -32,7 +32,7 @@ def serve(connection: Connection, aside: Connection, make_maker: Any = LocalMake
 class _Server:
     def __init__(self, wire: Wire, aside: Wire, maker: Maker) -> None:
         self._wire, self._aside, self._maker = wire, aside, maker
-        self._jobs: queue.Queue[tuple[int, Any, bool]] = queue.Queue()
+        self._jobs: queue.Queue[tuple[int, Any, bool, bool]] = queue.Queue()
         self._tokens: dict[int, CancelToken] = {}
         self._lock = threading.Lock()
 
@@ -42,20 +42,21 @@ class _Server:
             self._maker.warm_up()
         threading.Thread(target=self._call, name="call", daemon=True).start()
         while True:
-            number, request, posed = self._jobs.get()
+            number, request, posed, telling = self._jobs.get()
             try:
-                self._make(number, request, posed)
+                self._make(number, request, posed, telling)
             except (EOFError, OSError):  # nobody is left to build for
                 os._exit(0)
             with self._lock:
                 self._tokens.pop(number, None)
 
-    def _make(self, number: int, request: Any, posed: bool) -> None:
+    def _make(self, number: int, request: Any, posed: bool, telling: bool) -> None:
         def report(event: Event) -> None:
             self._wire.send("event", number, event)
 
         try:
-            outcome, figure = self._maker.make(request, posed, report, self._tokens[number])
+            heard = report if telling else unheard
+            outcome, figure = self._maker.make(request, posed, heard, self._tokens[number])
         except CancelledError:
             self._wire.send("cancelled", number)
         except BaseException as error:  # the person sees it in a dialog
@@ -79,7 +80,7 @@ class _Server:
                 if kind == "make":
                     with self._lock:
                         self._tokens[rest[0]] = CancelToken()
-                    self._jobs.put((rest[0], rest[1], rest[2]))
+                    self._jobs.put((rest[0], rest[1], rest[2], rest[3]))
                 elif kind == "cancel":
                     with self._lock:
                         token = self._tokens.get(rest[0])
