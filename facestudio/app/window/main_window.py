@@ -48,7 +48,7 @@ from facestudio.app.window.turns import Turns
 from facestudio.app.window.variants import VariantsMenu
 from facestudio.app.window.welcome import WelcomePage, sample_photos
 from facestudio.app.window.wiring import connect_actions, show_editor_menu, update_actions
-from facestudio.app.words import tr
+from facestudio.app.words import said, tr
 from facestudio.app.worker.maker import RunnerLike
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
@@ -185,6 +185,7 @@ class MainWindow(QMainWindow):
         self.editor.menu_wanted.connect(lambda point, at: show_editor_menu(self, point, at))
         self.session.figure_changed.connect(self._figure_changed)
         self.viewer.started.connect(self._view_started)
+        self.viewer.gave_up.connect(self.refresh)
         self.viewer.asked.connect(self.message.setText)
         self.session.progressed.connect(self.build_status.tell)
         self.session.busy_changed.connect(self._busy_changed)
@@ -289,7 +290,7 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def _build_failed(self, report: ErrorReport) -> None:
-        self.viewer.set_waiting_text(tr(report.title), report.message)
+        self.viewer.set_waiting_text(tr(report.title), said(report.message))
         if not self.outputs.exporting:
             self.show_error(report)
 
