@@ -103,10 +103,16 @@ def _soft(layout: TexelLayout, chosen: BoolArray, within: BoolArray) -> Float32A
     return _single(t * t * (3 - 2 * t)) * layout.grid(within.astype(np.float32))
 
 
-def _level(values: Float32Array, weight: Float32Array, sigma: float) -> Float32Array:
-    """Return weighted local means of a picture (W, W, 3); where there is no weight near, those from farther away."""
-    mass = cv2.GaussianBlur(values * threefold(weight), (0, 0), sigma)
-    share = cv2.GaussianBlur(weight, (0, 0), sigma)
+def _level(values: Float32Array, weight: Float32Array, sigma: float, shrink: int = 1) -> Float32Array:
+    """Return weighted local means of a picture (W, W, 3); where there is no weight near, those from farther away.
+
+    They are of W / `shrink` texels a side: smooth as they are, half the size shows them.
+    """
+    mass, share = _single(values * threefold(_single(weight))), _single(weight)
+    if shrink > 1:
+        small, sigma = (len(share) // shrink,) * 2, sigma / shrink
+        mass, share = (_single(cv2.resize(p, small, interpolation=cv2.INTER_AREA)) for p in (mass, share))
+    mass, share = (_single(cv2.GaussianBlur(p, (0, 0), sigma)) for p in (mass, share))
     local = mass / threefold(np.maximum(share, 1e-6))
     return spread(local.astype(np.float32), np.clip(4 * share, 0, 1))
 
@@ -126,7 +132,8 @@ def _lift(
     away = cv2.distanceTransform(whole, cv2.DIST_L2, 5) / layout.size
     near = known * (1 - _step(0.0, _LIFT_REACH, away.astype(np.float32)))
     change = photo - donor
-    lift = _level(change, known * np.maximum(likeness, 1e-3), sigma) - _level(change, known, sigma)
+    lift = _level(change, known * np.maximum(likeness, 1e-3), sigma, 2) - _level(change, known, sigma, 2)
+    lift = _single(cv2.resize(lift, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR))
     return np.clip(lift, -_LIFT_MOST, _LIFT_MOST) * threefold(cv2.GaussianBlur(near, (0, 0), 1.5))
 
 
@@ -180,13 +187,13 @@ def _fused(
     What is no plain skin (brows, beard, shadow; `likeness` (W, W) is small) does not say what lies beyond the border:
     the correction there is that of the skin around.
     """
-    level = _level(goal - donor, known * np.maximum(likeness, 1e-3), _LEVEL * layout.size)
     # Levels have no structure finer than two texels of a grid half as fine: there it is solved.
     coarse = texel_layout(max(layout.size // 2, SMALLEST))
-    half = (coarse.size, coarse.size)
+    half, shrink = (coarse.size, coarse.size), layout.size // coarse.size
+    level = _level(goal - donor, known * np.maximum(likeness, 1e-3), _LEVEL * layout.size, shrink)
     place = coarse.rows, coarse.columns
     is_known = _single(cv2.resize(known, half, interpolation=cv2.INTER_AREA))[place] > 0.5
-    values = _single(cv2.resize(level, half, interpolation=cv2.INTER_AREA))[place]
+    values = level[place]
     solved = solve_correction(coarse, is_known, values, check)
     smooth = spread(coarse.grid(solved.values), work_inside(coarse.size))
     full = cv2.resize(smooth, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR)
