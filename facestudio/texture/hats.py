@@ -92,4 +92,6 @@ def _covered(parts: PhotoParts, hat: BoolArray) -> PhotoParts:
     whole = np.zeros_like(shares)
     whole[..., Part.COVER] = 1
     told = np.clip(share, 0, 1)
-    return PhotoParts(np.asarray(shares + (whole - shares) * told, dtype=np.float32), parts.to_photo, square)
+    return PhotoParts(
+        np.asarray(shares + (whole - shares) * told, dtype=np.float32), parts.to_photo, parts.square
+    )

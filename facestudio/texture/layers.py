@@ -134,7 +134,7 @@ def _lift(
     change = photo - donor
     lift = _level(change, known * np.maximum(likeness, 1e-3), sigma, 2) - _level(change, known, sigma, 2)
     lift = _single(cv2.resize(lift, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR))
-    return np.clip(lift, -_LIFT_MOST, _LIFT_MOST) * threefold(cv2.GaussianBlur(near, (0, 0), 1.5))
+    return np.clip(lift, -_LIFT_MOST, _LIFT_MOST) * threefold(_single(cv2.GaussianBlur(near, (0, 0), 1.5)))
 
 
 def _side_lift(
@@ -168,7 +168,7 @@ def _side_lift(
         wide - _level(change, _single(sums[..., 3]), _SIDE_LOCAL * small[0]), -_SIDE_MOST, _SIDE_MOST
     )
     away = _single(cv2.resize(away, (size, size), interpolation=cv2.INTER_LINEAR))
-    share = cv2.GaussianBlur(_single(side * likeness), (0, 0), _SIDE_LOCAL * size)
+    share = _single(cv2.GaussianBlur(_single(side * likeness), (0, 0), _SIDE_LOCAL * size))
     # Most of it is light: less of the hue is taken over.
     grey = away.mean(axis=2, keepdims=True)
     return _single(_SIDE_SHARE * (grey + _SIDE_HUE * (away - grey)) * threefold(share))
@@ -207,8 +207,8 @@ def _bare(skin: Float32Array, layout: TexelLayout, hair_map: Float32Array) -> Fl
     forehead = weight * (cv2.GaussianBlur(hair_map, (0, 0), 0.03 * layout.size) > 0.1)
     mean = np.average(skin.reshape(-1, 3), axis=0, weights=forehead.reshape(-1) + 1e-9).astype(np.float32)
     # One colour on top, so that both sides of the seam have it.
-    near = threefold(np.clip(3 * cv2.GaussianBlur(weight, (0, 0), 0.04 * layout.size), 0, 1))
-    return mean + (cv2.GaussianBlur(spread(skin, weight), (0, 0), 4.0) - mean) * near
+    near = threefold(_single(np.clip(3 * cv2.GaussianBlur(weight, (0, 0), 0.04 * layout.size), 0, 1)))
+    return _single(mean + (cv2.GaussianBlur(spread(skin, weight), (0, 0), 4.0) - mean) * near)
 
 
 def _hair_layer(
@@ -244,7 +244,7 @@ def _hair_layer(
     if tone is None:
         tone = np.median(photo[weight > 0], axis=0).astype(np.float32)
     # Far from what is seen the colour goes over into the hair's own.
-    near = threefold(np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1))
+    near = threefold(_single(np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)))
     colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
     colour = _single(tone + (colour - tone) * near)
     if segments.hair_cover < 1:
