@@ -15,14 +15,6 @@ def prepare_opengl() -> None:
         os.environ.setdefault("QT_XCB_GL_INTEGRATION", "xcb_egl")
 
 
-def trust_opengl() -> None:
-    """Have PyOpenGL not ask for errors after every call, in this process; to be called before anything is drawn."""
-    import OpenGL
-
-    OpenGL.ERROR_CHECKING = False
-    OpenGL.ERROR_LOGGING = False
-
-
 def load_gl() -> Any:
     """Return PyOpenGL's module OpenGL.GL.
 

@@ -258,19 +258,19 @@ class PhotoRenderer:
                 self._cull(surface)
                 self._elements(spans[number], spans[number + 1])
         gl.glColorMask(gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE)
-        common: dict[str, Any] = dict(
-            view=view,
-            projection=projection,
-            key_matrix=shadow_lookup(key, _BIAS_MM),
-            sky_matrix=shadow_lookup(sky, _SKY_BIAS_MM),
-            eye=-camera.rotation.T @ camera.translation_mm,
-            harmonics=light.harmonics,
-            light_count=len(light.directions),
-            light_direction=light.directions,
-            light_colour=light.colours,
-            key_softness=float(light.softness),
-            exposure=float(light.exposure),
-        )
+        common: dict[str, Any] = {
+            "view": view,
+            "projection": projection,
+            "key_matrix": shadow_lookup(key, _BIAS_MM),
+            "sky_matrix": shadow_lookup(sky, _SKY_BIAS_MM),
+            "eye": -camera.rotation.T @ camera.translation_mm,
+            "harmonics": light.harmonics,
+            "light_count": len(light.directions),
+            "light_direction": light.directions,
+            "light_colour": light.colours,
+            "key_softness": float(light.softness),
+            "exposure": float(light.exposure),
+        }
         flags = [shader_flags(s, soft) for s in surfaces]
         for define in dict.fromkeys(flags):
             self._program(define).use(**common)

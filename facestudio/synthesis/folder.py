@@ -21,7 +21,6 @@ import cv2
 
 from facestudio import __version__
 from facestudio.errors import FacestudioError, UsageError, WriteError
-from facestudio.render.environment import trust_opengl
 from facestudio.synthesis.generate import check_size, draw_photo, new_renderer
 from facestudio.synthesis.truth import write_truth
 
@@ -244,7 +243,6 @@ def _start_worker(folder: str, series: Series) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the work
     cv2.setNumThreads(1)
-    trust_opengl()
     _worker = (new_renderer(), Path(folder), series)
 
 

@@ -286,5 +286,5 @@ def hair_surface(
         grey=max(0.0, person.age - 0.55) * float(rng.uniform(0, 0.9)),
         gloss=float(rng.uniform(0.3, 1.1)),
         root_sky=hair.root_sky,
-        hidden=reach.hides(eye, strands).all(axis=1),
+        hidden=np.asarray(reach.hides(eye, strands).all(axis=1)),
     )

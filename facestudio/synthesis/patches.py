@@ -36,8 +36,8 @@ class Patches:
         """Return triangles (M, 3) int32: `fine` quads (F,) are split, and their neighbours at the sides they share."""
         split = np.zeros(int(self.edges.max()) + 1, dtype=np.bool_)
         split[self.edges[fine]] = True
-        halved = split[self.edges]
-        whole = ~halved.any(axis=1)
+        halved: BoolArray = np.asarray(split[self.edges])
+        whole: BoolArray = np.asarray(~halved.any(axis=1))
         a, b, c, d = self.corners[whole].T
         middle = np.repeat(self.middles[:, None], 4, axis=1)
         after = np.roll(self.corners, -1, axis=1)

@@ -184,7 +184,7 @@ class HeadReach:
         return CENTRE + away * np.maximum(1.0, wanted / np.maximum(distance, 1e-6))[..., None]
 
     def hides(self, eye: FloatArray, points: FloatArray) -> BoolArray:
-        """Tell which points (..., 3) mm a lens at `eye` (3,) mm cannot see for the head: all that a ball within hides."""
+        """Tell which points (..., 3) mm a lens at `eye` (3,) mm cannot see for the head: all a ball within hides."""
         quarter = np.pi / 2
         sides = self.at(np.array([-quarter, quarter, 0, 0, np.pi]), np.array([0, 0, quarter, 0.5, 0]))
         ball = 0.85 * np.array([sides[:2].min(), sides[2], sides[3:].min()])

@@ -133,26 +133,28 @@ def compose(
     if exemplar is not None and layers.hair.any():
         hair_size = min(size, HAIR_SIZE)
         hair = strands(exemplar, hair_size)
-        hair *= threefold(cv2.resize(layers.hair, (hair_size,) * 2, interpolation=cv2.INTER_LINEAR))
+        share = cv2.resize(layers.hair, (hair_size,) * 2, interpolation=cv2.INTER_LINEAR)
+        hair *= threefold(np.asarray(share, dtype=np.float32))
     used = np.maximum(layers.seen, layers.mirrored)
 
     def strip(top: int) -> None:
         check()
         first, last = top * times, min(top + _STRIP, work) * times
-        part = _rows(layers.base, first, last, size)
+        part = np.array(_rows(layers.base, first, last, size))
         if fine is not None:
             share = threefold(fine_gain * _rows(layers.fine, first, last, size))
-            part = cv2.add(part, cv2.multiply(fine[first:last], share, dtype=cv2.CV_32F))
+            part += cv2.multiply(fine[first:last], share, dtype=cv2.CV_32F)
         if hair is not None and hair[first * len(hair) // size : last * len(hair) // size].any():
-            part = cv2.add(part, _rows(hair, first, last, size))
+            part += _rows(hair, first, last, size)
         busy = np.flatnonzero(used[max(top - 1, 0) : top + _STRIP + 1].any(axis=0))
         if patch is not None and len(busy):
-            part = np.ascontiguousarray(part)
             # Symmetric, so that the mirrored photo lies in the same columns.
             left = max(0, min(int(busy[0]), work - 1 - int(busy[-1])) - 1)
             columns = slice(left * times, (work - left) * times)
             _paste(part[:, columns], layers, patch, places, first, last, size, columns)
-        out[first:last] = cv2.add(part, 0.0, dtype=cv2.CV_8U)  # rounded, and held to 0..255
+        out[first:last] = cv2.addWeighted(
+            part, 1.0, part, 0.0, 0.0, dtype=cv2.CV_8U
+        )  # rounded, and held to 0..255
 
     with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
         list(pool.map(strip, range(0, work, _STRIP)))
@@ -175,20 +177,20 @@ def _paste(
     y = at[..., 1] * np.float32(patch.scale[1]) + np.float32(patch.shift[1])
     found = cv2.remap(patch.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     *channels, shut = cv2.split(found)
-    closed = shut.astype(np.float32) / 255
+    closed = np.asarray(shut, dtype=np.float32) / np.float32(255)
     colours = cv2.multiply(
         cv2.merge(channels),
         threefold(_rows(layers.gain, first, last, size)[:, columns]),
         dtype=cv2.CV_32F,
     )
     colours += _rows(layers.lift, first, last, size)[:, columns]
-    mirrored = _rows(layers.mirrored, first, last, size)[:, columns] * closed[:, ::-1]
+    mirrored = np.asarray(_rows(layers.mirrored, first, last, size)[:, columns] * closed[:, ::-1], np.float32)
     if mirrored.any():
         image = colours[:, ::-1] + _rows(layers.offset, first, last, size)[:, columns]
         image -= part
         image *= threefold(mirrored)
         part += image
-    seen = _rows(layers.seen, first, last, size)[:, columns] * closed
+    seen = np.asarray(_rows(layers.seen, first, last, size)[:, columns] * closed, np.float32)
     colours -= part
     colours *= threefold(seen)
     part += colours

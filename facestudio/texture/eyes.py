@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from facestudio.template.model import EyeChart, Template
-from facestudio.values import BoolArray, ByteArray, Float32Array, FloatArray, read_only
+from facestudio.values import BoolArray, ByteArray, FloatArray, read_only
 
 IRIS_DIAMETER_MM = 11.7  # adults: 11.7 +- 0.5 mm
 _IRIS_SPREAD_MM = 1.0  # two standard deviations
@@ -150,13 +150,12 @@ def paint_eyes(
 @lru_cache(maxsize=6)
 def _painted(
     chart: EyeChart, size: int
-) -> tuple[slice, slice, BoolArray, Float32Array, Float32Array, Float32Array]:
+) -> tuple[slice, slice, BoolArray, FloatArray, FloatArray, FloatArray]:
     """Return an eyeball's block of the atlas, which of it is painted, and there (N,): angle, azimuth, fibres."""
     rows, columns, angle, azimuth = eye_texels(chart, size)
     keep = angle <= np.radians(156.0)
-    angle, azimuth = angle[keep], azimuth[keep]
-    fibres = iris_fibres(azimuth, angle)
-    return rows, columns, keep, *(read_only(a, np.float32) for a in (angle, azimuth, fibres))
+    angle, azimuth = read_only(angle[keep], np.float64), read_only(azimuth[keep], np.float64)
+    return rows, columns, keep, angle, azimuth, read_only(iris_fibres(azimuth, angle), np.float64)
 
 
 def iris_colour(pixels: ByteArray, mesh: FloatArray, side: int) -> FloatArray:

@@ -11,15 +11,16 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from facestudio.database.albedo import load_albedo
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
-from facestudio.texture.atlas import place_grid
+from facestudio.texture.atlas import place_grid, threefold
 from facestudio.texture.layout import SURFACE_LEVEL, texel_layout
 from facestudio.texture.look import PhotoLook
-from facestudio.values import BoolArray, Float32Array, IntArray, Photo, read_only
+from facestudio.values import BoolArray, Float32Array, FloatArray, IntArray, Photo, read_only
 
 HAIR_SIZE = 1024
 """Fine structure of hair is made at this size at most."""
@@ -28,6 +29,7 @@ _HAIRLINE_SOFTNESS = 0.006  # in edge lengths of the atlas
 _SPACING_MM = 11.0  # between the middles of patches
 _REACH_MM = 17.0
 _OVERLAP = 4
+_ROW = 1 << 14  # remap takes pictures of limited width
 _FINE_MM = 0.33  # a pixel of the exemplar
 _SIDE_MM, _LEAST_SIDE_MM = 34.0, 9.0
 _LOWER = 0.03  # edge lengths of the atlas
@@ -168,15 +170,16 @@ class ScalpPatches:
     ----------
     flat
         (N,) int32: texels of the scalp, row * S + column.
-    along, across
-        (K, N) float32 mm: place of each texel in its K nearest patches, along the strands and across.
+    maps
+        K pairs as of cv2.convertMaps, (R, C): where each texel is in an exemplar's first period, a pixel on, from its
+        K nearest patches.
+        The texels are laid out in rows; the last ones stand for nothing.
     weights
-        (K, N) float32: squares sum to one, so that the variance of what is laid over is kept.
+        (K, R, C) float32: squares sum to one, so that the variance of what is laid over is kept.
     """
 
     flat: IntArray
-    along: Float32Array
-    across: Float32Array
+    maps: tuple[tuple[NDArray[np.int16], NDArray[np.uint16]], ...]
     weights: Float32Array
 
 
@@ -207,11 +210,19 @@ def scalp_patches(size: int) -> ScalpPatches:
     across = np.einsum("nkc,nkc->kn", away, side[patch]) + shift[patch, 1].T
     near = np.clip(1 - distance / _REACH_MM, 0.02, 1).astype(np.float32) ** 2
     near /= np.linalg.norm(near, axis=1, keepdims=True)
+    rows = -(-len(chosen) // _ROW)
+
+    def laid_out(values: FloatArray | Float32Array) -> Float32Array:
+        out = np.zeros((len(values), rows * _ROW), dtype=np.float32)
+        out[:, : len(chosen)] = values
+        return out.reshape(len(values), rows, _ROW)
+
+    # Within the first period, and a pixel on: remap is slow where it must wrap around by itself.
+    x, y = (laid_out(np.mod(mm / _FINE_MM, _TILE) + 1) for mm in (along, across))
     return ScalpPatches(
         read_only(grid.flat[chosen], np.int32),
-        read_only(along, np.float32),
-        read_only(across, np.float32),
-        read_only(near.T, np.float32),
+        tuple(cv2.convertMaps(x[k], y[k], cv2.CV_16SC2) for k in range(len(x))),
+        read_only(laid_out(near.T), np.float32),
     )
 
 
@@ -231,22 +242,11 @@ def _spaced(places: Float32Array, rng: np.random.Generator) -> Float32Array:
 def strands(exemplar: Exemplar, size: int) -> Float32Array:
     """Lay an exemplar's fine structure over the scalp, (size, size, 3) float32, zero elsewhere."""
     patches = scalp_patches(size)
-    count = len(patches.flat)
-    width = 1 << 14  # remap takes pictures of limited width: the texels are laid out in rows
-    rows = -(-count // width)
-    total = np.zeros((count, 3), dtype=np.float32)
-    for along, across, weight in zip(patches.along, patches.across, patches.weights, strict=True):
-        at = np.zeros((2, rows * width), dtype=np.float32)
-        at[0, :count] = along / _FINE_MM
-        at[1, :count] = across / _FINE_MM
-        found = cv2.remap(
-            exemplar.pixels,
-            at[0].reshape(rows, width),
-            at[1].reshape(rows, width),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_WRAP,
-        ).reshape(-1, 3)[:count]
-        total += found * weight[:, None]
+    total = np.zeros((*patches.weights.shape[1:], 3), dtype=np.float32)
+    periodic = cv2.copyMakeBorder(exemplar.pixels, 1, 2, 1, 2, cv2.BORDER_WRAP)
+    for (whole, part), weight in zip(patches.maps, patches.weights, strict=True):
+        found = cv2.remap(periodic, whole, part, cv2.INTER_LINEAR)
+        total += cv2.multiply(found, threefold(weight))
     out = np.zeros((size * size, 3), dtype=np.float32)
-    out[patches.flat] = total
+    out[patches.flat] = total.reshape(-1, 3)[: len(patches.flat)]
     return out.reshape(size, size, 3)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from facestudio.texture.colours import hair_model, lab
-from facestudio.texture.segmenter import SQUARE_MM, SQUARE_SIZE, Part, PhotoParts, cut_square
+from facestudio.texture.segmenter import SQUARE_MM, SQUARE_SIZE, Part, PhotoParts
 from facestudio.values import BoolArray, ByteArray, Float32Array
 
 _BROWS_MM = 32.0  # so far above the square's middle the brows end
@@ -44,7 +44,7 @@ def hats_told(pixels: ByteArray, parts: PhotoParts) -> PhotoParts:
     parts
         What the segmenter says.
     """
-    square = cut_square(pixels, parts.to_photo)
+    square = parts.cut(pixels)
     values = lab(square.reshape(-1, 3).astype(np.float32)).reshape(SQUARE_SIZE, SQUARE_SIZE, 3)
     shares = parts.shares
     top = _above_the_brows()
@@ -92,4 +92,6 @@ def _covered(parts: PhotoParts, hat: BoolArray) -> PhotoParts:
     whole = np.zeros_like(shares)
     whole[..., Part.COVER] = 1
     told = np.clip(share, 0, 1)
-    return PhotoParts(np.asarray(shares + (whole - shares) * told, dtype=np.float32), parts.to_photo)
+    return PhotoParts(
+        np.asarray(shares + (whole - shares) * told, dtype=np.float32), parts.to_photo, parts.square
+    )

@@ -103,10 +103,16 @@ def _soft(layout: TexelLayout, chosen: BoolArray, within: BoolArray) -> Float32A
     return _single(t * t * (3 - 2 * t)) * layout.grid(within.astype(np.float32))
 
 
-def _level(values: Float32Array, weight: Float32Array, sigma: float) -> Float32Array:
-    """Return weighted local means of a picture (W, W, 3); where there is no weight near, those from farther away."""
-    mass = cv2.GaussianBlur(values * threefold(weight), (0, 0), sigma)
-    share = cv2.GaussianBlur(weight, (0, 0), sigma)
+def _level(values: Float32Array, weight: Float32Array, sigma: float, shrink: int = 1) -> Float32Array:
+    """Return weighted local means of a picture (W, W, 3); where there is no weight near, those from farther away.
+
+    They are of W / `shrink` texels a side: smooth as they are, half the size shows them.
+    """
+    mass, share = _single(values * threefold(_single(weight))), _single(weight)
+    if shrink > 1:
+        small, sigma = (len(share) // shrink,) * 2, sigma / shrink
+        mass, share = (_single(cv2.resize(p, small, interpolation=cv2.INTER_AREA)) for p in (mass, share))
+    mass, share = (_single(cv2.GaussianBlur(p, (0, 0), sigma)) for p in (mass, share))
     local = mass / threefold(np.maximum(share, 1e-6))
     return spread(local.astype(np.float32), np.clip(4 * share, 0, 1))
 
@@ -126,8 +132,9 @@ def _lift(
     away = cv2.distanceTransform(whole, cv2.DIST_L2, 5) / layout.size
     near = known * (1 - _step(0.0, _LIFT_REACH, away.astype(np.float32)))
     change = photo - donor
-    lift = _level(change, known * np.maximum(likeness, 1e-3), sigma) - _level(change, known, sigma)
-    return np.clip(lift, -_LIFT_MOST, _LIFT_MOST) * threefold(cv2.GaussianBlur(near, (0, 0), 1.5))
+    lift = _level(change, known * np.maximum(likeness, 1e-3), sigma, 2) - _level(change, known, sigma, 2)
+    lift = _single(cv2.resize(lift, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR))
+    return np.clip(lift, -_LIFT_MOST, _LIFT_MOST) * threefold(_single(cv2.GaussianBlur(near, (0, 0), 1.5)))
 
 
 def _side_lift(
@@ -161,7 +168,7 @@ def _side_lift(
         wide - _level(change, _single(sums[..., 3]), _SIDE_LOCAL * small[0]), -_SIDE_MOST, _SIDE_MOST
     )
     away = _single(cv2.resize(away, (size, size), interpolation=cv2.INTER_LINEAR))
-    share = cv2.GaussianBlur(_single(side * likeness), (0, 0), _SIDE_LOCAL * size)
+    share = _single(cv2.GaussianBlur(_single(side * likeness), (0, 0), _SIDE_LOCAL * size))
     # Most of it is light: less of the hue is taken over.
     grey = away.mean(axis=2, keepdims=True)
     return _single(_SIDE_SHARE * (grey + _SIDE_HUE * (away - grey)) * threefold(share))
@@ -180,13 +187,13 @@ def _fused(
     What is no plain skin (brows, beard, shadow; `likeness` (W, W) is small) does not say what lies beyond the border:
     the correction there is that of the skin around.
     """
-    level = _level(goal - donor, known * np.maximum(likeness, 1e-3), _LEVEL * layout.size)
     # Levels have no structure finer than two texels of a grid half as fine: there it is solved.
     coarse = texel_layout(max(layout.size // 2, SMALLEST))
-    half = (coarse.size, coarse.size)
+    half, shrink = (coarse.size, coarse.size), layout.size // coarse.size
+    level = _level(goal - donor, known * np.maximum(likeness, 1e-3), _LEVEL * layout.size, shrink)
     place = coarse.rows, coarse.columns
     is_known = _single(cv2.resize(known, half, interpolation=cv2.INTER_AREA))[place] > 0.5
-    values = _single(cv2.resize(level, half, interpolation=cv2.INTER_AREA))[place]
+    values = level[place]
     solved = solve_correction(coarse, is_known, values, check)
     smooth = spread(coarse.grid(solved.values), work_inside(coarse.size))
     full = cv2.resize(smooth, (layout.size, layout.size), interpolation=cv2.INTER_LINEAR)
@@ -200,8 +207,8 @@ def _bare(skin: Float32Array, layout: TexelLayout, hair_map: Float32Array) -> Fl
     forehead = weight * (cv2.GaussianBlur(hair_map, (0, 0), 0.03 * layout.size) > 0.1)
     mean = np.average(skin.reshape(-1, 3), axis=0, weights=forehead.reshape(-1) + 1e-9).astype(np.float32)
     # One colour on top, so that both sides of the seam have it.
-    near = threefold(np.clip(3 * cv2.GaussianBlur(weight, (0, 0), 0.04 * layout.size), 0, 1))
-    return mean + (cv2.GaussianBlur(spread(skin, weight), (0, 0), 4.0) - mean) * near
+    near = threefold(_single(np.clip(3 * cv2.GaussianBlur(weight, (0, 0), 0.04 * layout.size), 0, 1)))
+    return _single(mean + (cv2.GaussianBlur(spread(skin, weight), (0, 0), 4.0) - mean) * near)
 
 
 def _hair_layer(
@@ -237,7 +244,7 @@ def _hair_layer(
     if tone is None:
         tone = np.median(photo[weight > 0], axis=0).astype(np.float32)
     # Far from what is seen the colour goes over into the hair's own.
-    near = threefold(np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1))
+    near = threefold(_single(np.clip(4 * cv2.GaussianBlur(weight, (0, 0), 0.04 * size), 0, 1)))
     colour = cv2.GaussianBlur(spread(photo, weight), (0, 0), 0.012 * size)
     colour = _single(tone + (colour - tone) * near)
     if segments.hair_cover < 1:

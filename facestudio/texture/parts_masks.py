@@ -15,7 +15,7 @@ from facestudio.texture.masks import (
     hair_texels,
 )
 from facestudio.texture.occluders import frames, one_sided
-from facestudio.texture.segmenter import SQUARE_MM, SQUARE_SIZE, Part, PhotoParts, cut_square
+from facestudio.texture.segmenter import SQUARE_MM, SQUARE_SIZE, Part, PhotoParts
 from facestudio.values import ByteArray, Camera, Float32Array
 
 _SURE = 0.55  # share of the core that must be said to be skin for the rest to be believed
@@ -44,7 +44,7 @@ def hair_of_photo(pixels: ByteArray, parts: PhotoParts) -> tuple[Float32Array, f
     parts
         What it shows.
     """
-    square = cut_square(pixels, parts.to_photo)
+    square = parts.cut(pixels)
     at = np.arange(SQUARE_SIZE, dtype=np.float32) - (SQUARE_SIZE - 1) / 2
     near = (at[:, None] * SQUARE_MM < 25.0) & (np.hypot(at[:, None], at[None]) * SQUARE_MM < 175.0)
     # What lies outside the photo is its border drawn out.

@@ -95,7 +95,11 @@ def project_texels(
     near = cropped_camera(camera, dense, _DEPTH_SIZE)
     image, depth = project(near, dense)
     buffer = rasterise(
-        image[surface.render_vertices], depth[surface.render_vertices], surface.triangles, near.image_size
+        image[surface.render_vertices],
+        depth[surface.render_vertices],
+        surface.triangles,
+        near.image_size,
+        cull_back=True,
     ).depth
     normals = vertex_normals(dense, surface.quads)
     centre = -camera.rotation.T @ camera.translation_mm

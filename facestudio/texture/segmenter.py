@@ -53,10 +53,17 @@ class PhotoParts:
         (S, S, 5) float32 0..1: probability of each `Part`, on the upright square.
     to_photo
         (2, 3): place in the square (x right, y down, pixels) to place in the photo.
+    square
+        (S, S, 3) uint8: the square itself, where it was cut out already.
     """
 
     shares: Float32Array
     to_photo: FloatArray
+    square: ByteArray | None = None
+
+    def cut(self, pixels: ByteArray) -> ByteArray:
+        """Return the square of the photo (H, W, 3) uint8."""
+        return cut_square(pixels, self.to_photo) if self.square is None else self.square
 
     def at(self, pixels: Float32Array) -> Float32Array:
         """Return the shares at places in the photo (N, 2), (N, 5) float32; outside the square all background."""
@@ -170,7 +177,7 @@ def parts_of_square(pixels: ByteArray, to_photo: FloatArray) -> PhotoParts:
     """
     square, inner = cut_square(pixels, to_photo), cut_square(pixels, inner_square(to_photo))
     found = load_segmenter().run(seen_layers(square, inner))["shares"][0]
-    return PhotoParts(without_specks(np.ascontiguousarray(found.transpose(1, 2, 0))), to_photo)
+    return PhotoParts(without_specks(np.ascontiguousarray(found.transpose(1, 2, 0))), to_photo, square)
 
 
 def without_specks(shares: Float32Array) -> Float32Array:
