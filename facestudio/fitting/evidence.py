@@ -6,11 +6,19 @@ from functools import cached_property
 import numpy as np
 
 from facestudio.fitting.fit_values import Evidence
-from facestudio.fitting.noise import PointNoise, conditions
+from facestudio.fitting.noise import PointNoise, conditions, mesh_noise
+from facestudio.fitting.observer import load_observer
 from facestudio.fitting.sparse_model import SparseModel
 from facestudio.geometry.camera import head_angles, project
 from facestudio.template.model import JAW_POINTS
-from facestudio.values import ARKIT_NAMES, Camera, FloatArray, Landmarks
+from facestudio.values import ARKIT_NAMES, Camera, DetectedFace, FloatArray, Landmarks
+
+POINT_CAUTION = 3.0
+"""Located points err in more ways together than their learnt covariance tells: it is taken this much wider, by what
+measured best on held-out photos (docs/shape.md)."""
+
+MOVED_CAUTION = 3.0
+"""So much wider is the noise of points that the observer moved: it errs of them as it errs of identity."""
 
 _REACH = 0.22  # how far a correction carries, in distances between the outer eye corners
 _JAW_SIGMA_MM = 2.5
@@ -207,6 +215,30 @@ class FaceSight:
         if self.refined is not None:
             own = (1 - self.trust) * own + self.trust * correction_weights(self.refined, self.located)
         return np.concatenate([own, np.eye(len(self.located.points))]) if self.counts else own
+
+
+def face_sight(
+    face: DetectedFace,
+    located: Landmarks,
+    refined: FloatArray | None,
+    trust: float,
+    noise: PointNoise | None = None,
+) -> FaceSight:
+    """Return what a located face tells the fit.
+
+    Parameters
+    ----------
+    face, located
+        The face and its 68 points, which count beside the mesh unless they follow from it.
+    refined, trust
+        See `FaceSight`.
+    noise
+        Of the mesh, if the caller knows it: then nothing else counts.
+    """
+    own = None if refined is None else load_observer().noise.scaled(MOVED_CAUTION)
+    counts = noise is None and located.method != "mesh478"
+    wide = noise or mesh_noise().scaled(POINT_CAUTION)
+    return FaceSight(face.mesh.points, wide, face.expression, refined, own, trust, located, counts)
 
 
 def correction_weights(mesh: FloatArray, located: Landmarks) -> FloatArray:

@@ -8,8 +8,13 @@ import numpy as np
 from facestudio.database.model import HeadDatabase
 from facestudio.database.shape_model import ShapeModel, load_shape_model
 from facestudio.fitting.fit_values import Prior
+from facestudio.fitting.noise import PointNoise
 from facestudio.fitting.observer import Observation, load_observer
-from facestudio.values import DetectedFace, FloatArray, Photo
+from facestudio.values import DetectedFace, FloatArray, Landmarks, Photo
+
+OBSERVER_LEAD = (8.0, 64.0)
+"""So firmly is held what the observer sees of identity, in real and in drawn photos: it has seen the points already
+(docs/adr/0027), but real faces it knows less than their landmarks do (docs/adr/0041)."""
 
 _LEAST_VARIANCE = 1e-3  # of a coefficient of another database that the observer says nothing of
 
@@ -50,6 +55,19 @@ def observed(photo: Photo, face: DetectedFace, database: HeadDatabase) -> Observ
     """Return what the shape observer sees of a face, in a database's coefficients."""
     seen = load_observer().observe(photo.pixels, face.mesh.points)
     return carried_over(seen, load_shape_model(), database)
+
+
+def lead_over(located: Landmarks | None, noise: PointNoise | None) -> float:
+    """Return how many times as firmly as it is sure an observation is held against located points.
+
+    `located` are the 68, which know how likely the photo is drawn; points of a `noise` that the caller knows are news
+    to the observer.
+    """
+    if noise is not None:
+        return 1.0
+    real, drawn = OBSERVER_LEAD
+    share = 0.0 if located is None else located.drawn
+    return float(real ** (1 - share) * drawn**share)
 
 
 def with_observation(prior: Prior, observation: Observation, lead: float = 1.0) -> Prior:

@@ -11,15 +11,15 @@ from facestudio.database.shape_model import load_shape_model
 from facestudio.fitting.depth import DepthRegression, depth_regression
 from facestudio.fitting.evidence import (
     FaceSight,
+    face_sight,
     landmark_evidence,
     pixels_per_mm,
     with_sliding_jaw,
 )
 from facestudio.fitting.fit_values import Evidence, Fit, Prior
 from facestudio.fitting.irises import iris_scale
-from facestudio.fitting.noise import PointNoise, mesh_noise
-from facestudio.fitting.observed_prior import observed, with_observation
-from facestudio.fitting.observer import load_observer
+from facestudio.fitting.noise import PointNoise
+from facestudio.fitting.observed_prior import lead_over, observed, with_observation
 from facestudio.fitting.outline import slid
 from facestudio.fitting.pins import PinSight, fit_with_pins, settled_field
 from facestudio.fitting.pose import initial_pose
@@ -73,17 +73,6 @@ PRIOR_VARIANCE = 1.3
 
 SHRINKAGE = 0.35
 """How far the prior's mean goes from the database's mean to the similar heads'."""
-
-POINT_CAUTION = 3.0
-"""Located points err in more ways together than their learnt covariance tells: it is taken this much wider, by what
-measured best on held-out photos (docs/shape.md)."""
-
-OBSERVER_LEAD = (8.0, 64.0)
-"""So firmly is held what the observer sees of identity, in real and in drawn photos: it has seen the points already
-(docs/adr/0027), but real faces it knows less than their landmarks do (docs/adr/0041)."""
-
-MOVED_CAUTION = 3.0
-"""So much wider is the noise of points that the observer moved: it errs of them as it errs of identity."""
 
 SPLINE_CAUTION = 2.0
 """So much wider is the noise of located landmarks in the spline, where the observer is trusted."""
@@ -145,15 +134,7 @@ class ShapeProblem:
         if self._observed is None:
             return replace(prior, identity=centre)
         own = replace(prior, identity=centre, precision=self._spread)
-        # Points of a noise that the caller knows are news to the observer.
-        return with_observation(own, self._observed, self._lead if self._noise is None else 1.0)
-
-    @property
-    def _lead(self) -> float:
-        real, drawn = OBSERVER_LEAD
-        located = self._located.located
-        share = 0.0 if located is None else located.drawn
-        return real ** (1 - share) * drawn**share
+        return with_observation(own, self._observed, lead_over(self._located.located, self._noise))
 
     def _honest(self, fit: Fit) -> Fit:
         """Return a fit that is as sure of identity as the observation is: the fit held it firmer than that."""
@@ -190,12 +171,7 @@ class ShapeProblem:
         face, located = self._located.face, self._located.located
         if face is None or located is None:
             return None
-        own = None if self._refined is None else load_observer().noise.scaled(MOVED_CAUTION)
-        noise = self._noise or mesh_noise().scaled(POINT_CAUTION)
-        counts = self._noise is None and located.method != "mesh478"
-        return FaceSight(
-            face.mesh.points, noise, face.expression, self._refined, own, self._trust, located, counts
-        )
+        return face_sight(face, located, self._refined, self._trust, self._noise)
 
     def first_fit(self, check: Callable[[], None]) -> Fit:
         """Fit to the points as located, with the prior of the whole database (kept)."""
