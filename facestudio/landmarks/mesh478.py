@@ -209,17 +209,17 @@ def _same_face(a: FloatArray, b: FloatArray) -> bool:
     return bool(np.linalg.norm(a - b, axis=1).mean() < 0.25 * eyes)
 
 
-def _stands_the_test(photo: Photo, candidate: FaceCandidate) -> bool:
-    """Whether two looks of the landmarker confirm what the detector is not sure of."""
-    first, _, presence = _mesh(photo.pixels, region_of_candidate(candidate))
-    if presence < _CREDIBLE_PRESENCE:
+def _stands_the_test(photo: Photo, candidate: FaceCandidate, *, presence: float) -> bool:
+    """Whether two looks of the landmarker confirm a candidate: so sure of it both times, and at the same place."""
+    first, _, sure = _mesh(photo.pixels, region_of_candidate(candidate))
+    if sure < presence:
         return False
-    second, _, presence = _mesh(photo.pixels, region_of_points(first))
+    second, _, sure = _mesh(photo.pixels, region_of_points(first))
     box = candidate.box
     size = max(box.x1 - box.x0, box.y1 - box.y0)
     moved = float(np.linalg.norm(second - first, axis=1).mean()) / size
     apart = float(np.linalg.norm(candidate.keypoints[:2] - second[list(_EYE_CENTRES)], axis=1).mean()) / size
-    return presence >= _CREDIBLE_PRESENCE and moved < _STEADY and apart < _AGREE
+    return sure >= presence and moved < _STEADY and apart < _AGREE
 
 
 def locate_face(photo: Photo, candidate: FaceCandidate, *, refinements: int = 1) -> DetectedFace:
@@ -273,8 +273,9 @@ def locate_faces(
     refinements
         See `locate_face`.
     min_presence
-        Faces of which the landmarker is less sure are dropped; so are those that the detector is not sure of and
-        that the landmarker, looking twice, does not confirm.
+        Faces of which the landmarker is less sure are dropped if the detector is not sure of them either, or sees them
+        elsewhere; so are those that the detector is not sure of and that the landmarker, looking twice, does not
+        confirm.
     candidates
         Where to look; by default what `search_faces` finds, which is asked until a face is there.
 
@@ -299,10 +300,14 @@ def locate_faces(
         for candidate in sorted(found, key=lambda c: c.box.area, reverse=True):
             if max_faces is not None and len(faces) >= max_faces:
                 break
-            if candidate.box.score < _SURE_SCORE and not _stands_the_test(photo, candidate):
+            sure = candidate.box.score >= _SURE_SCORE
+            if not sure and not _stands_the_test(photo, candidate, presence=_CREDIBLE_PRESENCE):
                 continue
             face = locate_face(photo, candidate, refinements=refinements)
-            if face.presence < min_presence:
+            # The landmarker doubts faces turned far; where it sees what the detector is sure of, it need not be.
+            if face.presence < min_presence and not (
+                sure and _stands_the_test(photo, candidate, presence=0.0)
+            ):
                 continue
             if not any(_same_face(other.mesh.points, face.mesh.points) for other in faces):
                 faces.append(face)
