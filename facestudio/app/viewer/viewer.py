@@ -88,6 +88,7 @@ class Viewer(QStackedWidget):
 
     pose_changed = Signal()
     started = Signal()
+    gave_up = Signal()
     asked = Signal(str)
 
     def __init__(self, tasks: Tasks, parent: QWidget | None = None) -> None:
@@ -250,3 +251,4 @@ class Viewer(QStackedWidget):
             self.view.deleteLater()
             self.view = None
         self.setCurrentWidget(self._placeholder)
+        self.gave_up.emit()

@@ -185,6 +185,7 @@ class MainWindow(QMainWindow):
         self.editor.menu_wanted.connect(lambda point, at: show_editor_menu(self, point, at))
         self.session.figure_changed.connect(self._figure_changed)
         self.viewer.started.connect(self._view_started)
+        self.viewer.gave_up.connect(self.refresh)
         self.viewer.asked.connect(self.message.setText)
         self.session.progressed.connect(self.build_status.tell)
         self.session.busy_changed.connect(self._busy_changed)
