@@ -111,8 +111,10 @@ class Docks:
     def arrange(self) -> None:
         """Put all docks at the right, one upon the other."""
         first, *others = self.all
+        together = self._window.tabifiedDockWidgets(first)
         for dock in others:
-            self._window.tabifyDockWidget(first, dock)
+            if dock not in together:
+                self._window.tabifyDockWidget(first, dock)
         for dock in self.all:
             dock.show()
         first.raise_()

@@ -33,6 +33,13 @@ class BuildStatus(QWidget):
         self._delay.setSingleShot(True)
         self._delay.setInterval(_DELAY_MS)
         self._delay.timeout.connect(self._appear)
+        # Qt paints a bar at once, and all that waits to be painted with it: in a turn of its own the window answers
+        # before that.
+        self._value = 0
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(lambda: self.bar.setValue(self._value))
         self._parts = (self._stage, self.bar, self.cancel)
         self._set_visible(False)
 
@@ -50,12 +57,14 @@ class BuildStatus(QWidget):
         """Show progress, after a moment."""
         if not self.active:
             self._stage.setText(tr("Starting"))
+            self._value = 0
             self.bar.setValue(0)
             self._delay.start()
 
     def end(self) -> None:
         """Hide it."""
         self._delay.stop()
+        self._later.stop()
         self._set_visible(False)
 
     def tell(self, event: Event) -> None:
@@ -65,7 +74,8 @@ class BuildStatus(QWidget):
         name, count = tr(STAGE_NAMES[event.stage]), tr("{step} of {steps}", step=place + 1, steps=len(stages))
         self._stage.setText(f"{name}  ·  {count}")
         self._stage.setToolTip(event.message)
-        self.bar.setValue(round(1000 * (place + min(max(event.fraction, 0.0), 1.0)) / len(stages)))
+        self._value = round(1000 * (place + min(max(event.fraction, 0.0), 1.0)) / len(stages))
+        self._later.start()
 
     def _appear(self) -> None:
         self._set_visible(True)
