@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist
 
 from facestudio.database.model import HeadDatabase
 from facestudio.fitting.fit_values import Fit
+from facestudio.fitting.outline import slid
 from facestudio.fitting.problem import pixels_by_place
 from facestudio.fitting.sparse_model import SparseModel, mean_expressions
 from facestudio.geometry.camera import back_project, camera_position, project, to_camera_space
@@ -33,6 +34,7 @@ _RADIUS_PER_MM = 3.2  # the field's slope is at most 2.1 times displacement / ra
 _WIDENINGS = (1.0, 1.5, 2.2)
 _LANDMARK_GIVES = 0.6  # added to the kernel's 1 for landmarks as located: they hold, but not exactly
 _REACH_MM = 6.0
+_ROUNDS = 4
 _BEHIND_MM = 10.0
 
 
@@ -167,6 +169,29 @@ def pin_field(
     for wider in _WIDENINGS:
         field = _layers(template, vertices, by, fine, moved, wider)
         if not (folded_quads(neutral + field.displacement, skin) & ~before).any():
+            break
+    return field
+
+
+def settled_field(
+    template: Template, neutral: FloatArray, sights: Sequence[PinSight], moved: BoolArray
+) -> PinField | None:
+    """Return the field that brings pins to their places, those of the outline where that is once they are there.
+
+    Parameters are those of `pin_field`; the field of a few rounds, for what it moves may change the outline.
+    """
+    field = None
+    for _ in range(_ROUNDS):
+        by = 0.0 if field is None else field.displacement
+        now = [
+            replace(sight, pins=slid(template, sight.camera, sight.posed + by, sight.pins))
+            for sight in sights
+        ]
+        if field is not None and all(a.pins == b.pins for a, b in zip(now, sights, strict=True)):
+            break
+        sights = now
+        field = pin_field(template, neutral, sights, moved)
+        if field is None:
             break
     return field
 

@@ -53,16 +53,16 @@ def stroke_from_json(value: Any) -> Stroke:
 
 def pins_to_json(pins: Pins) -> list[list[float]]:
     """Return pins as plain values."""
-    return [[pin.vertex, pin.x, pin.y] for pin in pins]
+    return [[pin.vertex, pin.x, pin.y, *([1] if pin.outline else [])] for pin in pins]
 
 
 def pins_from_json(value: Any) -> Pins:
     """Read pins; whether the template has such vertices shows when the head is made."""
     pins: list[Pin] = []
-    for vertex, x, y in value:
-        if not isinstance(vertex, int) or isinstance(vertex, bool) or vertex < 0:
+    for vertex, x, y, *rest in value:
+        if not isinstance(vertex, int) or isinstance(vertex, bool) or vertex < 0 or rest not in ([], [1]):
             raise ValueError("pin")
-        pins.append(Pin(vertex, number(x, -1e6, 1e6), number(y, -1e6, 1e6)))
+        pins.append(Pin(vertex, number(x, -1e6, 1e6), number(y, -1e6, 1e6), bool(rest)))
     if len(pins) > MOST_PINS or len({pin.vertex for pin in pins}) != len(pins):
         raise ValueError("pins")
     return tuple(pins)

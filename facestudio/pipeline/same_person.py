@@ -8,7 +8,7 @@ import numpy as np
 from facestudio.fitting.evidence import pixels_per_mm
 from facestudio.fitting.fit_values import Fit
 from facestudio.fitting.joint import Gaussian, joint_points, joint_posterior
-from facestudio.fitting.pins import PinField, PinSight, pin_field
+from facestudio.fitting.pins import PinField, PinSight, settled_field
 from facestudio.fitting.residual import apply_residual, close_lips, residual_spline, without_parting
 from facestudio.fitting.solver import SteadyFit
 from facestudio.fitting.uncertainty import after_pinning, calibrated, surer, vertex_uncertainty
@@ -112,7 +112,7 @@ class PersonPhoto(ShapeProblem):
         sights = [
             PinSight(own, shape.camera, shape.posed()) for shape, own in zip(shapes, pins, strict=True) if own
         ]
-        return pin_field(self._template, shapes[0].vertices, sights, moved) if sights else None
+        return settled_field(self._template, shapes[0].vertices, sights, moved)
 
     def met(self, vertices: FloatArray, left: FloatArray, moved: BoolArray) -> FloatArray:
         """Move pinned landmarks by what is left at them, (68, 3) mm."""

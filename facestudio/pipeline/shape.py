@@ -20,7 +20,8 @@ from facestudio.fitting.irises import iris_scale
 from facestudio.fitting.noise import PointNoise, mesh_noise
 from facestudio.fitting.observed_prior import observed, with_observation
 from facestudio.fitting.observer import load_observer
-from facestudio.fitting.pins import PinSight, fit_with_pins, pin_field
+from facestudio.fitting.outline import slid
+from facestudio.fitting.pins import PinSight, fit_with_pins, settled_field
 from facestudio.fitting.pose import initial_pose
 from facestudio.fitting.residual import (
     ResidualSpline,
@@ -30,7 +31,13 @@ from facestudio.fitting.residual import (
     without_parting,
 )
 from facestudio.fitting.solver import SteadyFit, fit_map
-from facestudio.fitting.sparse_model import SparseModel, jaw_model, located_model, sparse_models
+from facestudio.fitting.sparse_model import (
+    SparseModel,
+    jaw_model,
+    located_model,
+    mean_expressions,
+    sparse_models,
+)
 from facestudio.fitting.uncertainty import (
     after_pinning,
     calibrated,
@@ -395,12 +402,16 @@ class ShapeProblem:
 
     def with_pins(self, fit: Fit, pins: Pins) -> Fit:
         """Return a fit once the pins of this photo are known too."""
+        if any(pin.outline for pin in pins):
+            head = self._database.shape(fit.identity) + self._local.T @ fit.local
+            offsets = np.tensordot(fit.expression, mean_expressions(self._database, self._template), axes=1)
+            pins = slid(self._template, fit.camera, head + offsets, pins)
         return fit_with_pins(fit, pins, self._database, self._template, self._landmark_model, self._local)
 
     def pinned(self, shape: Shape, pins: Pins, moved: BoolArray) -> Shape:
         """Bring pinned vertices to their pins exactly; landmarks that were `moved`, (68,), stay."""
-        sight = PinSight(pins, shape.camera, shape.posed()) if pins else None
-        field = None if sight is None else pin_field(self._template, shape.vertices, [sight], moved)
+        sights = [PinSight(pins, shape.camera, shape.posed())] if pins else []
+        field = settled_field(self._template, shape.vertices, sights, moved)
         if field is None:
             return shape
         return replace(

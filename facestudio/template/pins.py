@@ -23,11 +23,14 @@ class Pin:
         Of the template.
     x, y
         Pixels, image frame.
+    outline
+        Whether it holds the outline of the head and not this vertex: from another side, the outline is elsewhere.
     """
 
     vertex: int
     x: float
     y: float
+    outline: bool = False
 
 
 Pins = tuple[Pin, ...]

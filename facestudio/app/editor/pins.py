@@ -207,7 +207,7 @@ class PinTool:
             # On the head the pin holds what is there; off it, the outline comes to the pointer.
             if np.hypot(x - place.x(), y - place.y()) > self._near():
                 x, y = place.x(), place.y()
-            pin = Pin(vertex, x, y)
+            pin = Pin(vertex, x, y, self._on_outline(vertex))
         self._candidate = None
         document.choose_pin(vertex)
         twin = self._twin(pin) if mirror and self._head is not None else None
@@ -241,6 +241,12 @@ class PinTool:
         posed = self._placed(self._head)
         return vertex_at(load_template(), self._head.camera, posed, (place.x(), place.y()))
 
+    def _on_outline(self, vertex: int) -> bool:
+        from facestudio.fitting.outline import on_outline
+
+        assert self._head is not None
+        return on_outline(load_template(), self._head.camera, self._placed(self._head), vertex)
+
     def _place_of(self, vertex: int) -> tuple[float, float]:
         from facestudio.geometry.camera import project
 
@@ -258,4 +264,4 @@ class PinTool:
         if other == pin.vertex:
             return None
         known = next((one for one in self._document.state.pins if one.vertex == other), None)
-        return known or Pin(other, *self._place_of(other))
+        return known or Pin(other, *self._place_of(other), self._on_outline(other))

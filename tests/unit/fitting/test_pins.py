@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from facestudio.database.model import load_database
 from facestudio.errors import UsageError
-from facestudio.fitting.pins import PinSight, pin_field, vertex_at
+from facestudio.fitting.outline import on_outline, outline_vertices, slid
+from facestudio.fitting.pins import PinSight, pin_field, settled_field, vertex_at
 from facestudio.geometry.camera import project, view_camera
 from facestudio.geometry.folds import folded_quads
 from facestudio.template.model import load_template
@@ -99,6 +101,65 @@ def test_a_place_off_the_head_is_the_nearest_point_of_its_outline():
     assert pinned_place(TEMPLATE, found) == "top"
     left = (float(PIXELS[:, 0].min()) - 60, float(PIXELS[TIP, 1]))
     assert pinned_place(TEMPLATE, vertex_at(TEMPLATE, CAMERA, TEMPLATE.vertices, left)).startswith("ear")
+
+
+def test_the_outline_is_where_the_picture_shows_the_head_end():
+    rim = outline_vertices(TEMPLATE, CAMERA, TEMPLATE.vertices)
+    assert on_outline(TEMPLATE, CAMERA, TEMPLATE.vertices, int(np.argmin(PIXELS[:, 1])))
+    nose = int(np.argmax(TEMPLATE.vertices[:, 2]))
+    assert not on_outline(TEMPLATE, CAMERA, TEMPLATE.vertices, nose)
+    assert not on_outline(TEMPLATE, CAMERA, TEMPLATE.vertices, TIP)  # an ear is an ear from every side
+    profile = view_camera((800, 1000), focal_px=1600, distance_mm=700, yaw=np.pi / 2)
+    side, _ = project(profile, TEMPLATE.vertices)
+    seen = outline_vertices(TEMPLATE, profile, TEMPLATE.vertices)
+    assert np.linalg.norm(side[seen] - side[nose], axis=1).min() < 0.5 * SCALE
+    upper = rim[TEMPLATE.vertices[rim, 1] > 60]
+    assert (
+        np.abs(TEMPLATE.vertices[upper, 2]).max() < 60
+    )  # seen from the front, it runs over the middle of the skull
+
+
+@pytest.mark.parametrize("yaw", [35.0, -50.0])
+def test_a_pin_of_the_outline_slides_when_the_head_is_turned(yaw):
+    """Set on a frontal fit; the true head and pose are known then, and what the pins hold is its outline."""
+    database = load_database()
+    truth, mean = database.vertices(20), database.mean_head()
+    camera = view_camera((800, 1000), focal_px=1600, distance_mm=700, yaw=np.radians(yaw))
+    pixels, _ = project(camera, truth)
+    rim = outline_vertices(TEMPLATE, camera, truth)
+    skull = [int(v) for v in rim if truth[v, 1] > 25 and not pinned_place(TEMPLATE, int(v)).startswith("ear")]
+    goals = pixels[skull[:: max(1, len(skull) // 6)]]
+    pins = ()
+    for goal in goals:
+        start = vertex_at(TEMPLATE, CAMERA, mean, tuple(goal))
+        pins = with_pin(pins, Pin(start, *goal, outline=True))
+    sliding = settled_field(TEMPLATE, mean, [PinSight(pins, camera, mean)], NOBODY)
+    held = pin_field(TEMPLATE, mean, [PinSight(pins, camera, mean)], NOBODY)
+    errors = {}
+    for name, field in (("slid", sliding), ("held", held)):
+        out = mean + field.displacement
+        now = outline_vertices(TEMPLATE, camera, out)
+        seen = project(camera, out)[0][now]
+        errors[name] = max(np.linalg.norm(seen - (pin.x, pin.y), axis=1).min() for pin in pins) / SCALE
+        across = np.linalg.norm((out - truth)[skull], axis=1)
+        errors[name + " skull"] = float(np.median(across))
+    assert errors["slid"] < 2.0  # mm: the outline runs through every pin
+    assert errors["slid skull"] < 0.6 * errors["held skull"]
+    placed = mean + sliding.displacement
+    assert slid(TEMPLATE, camera, placed, slid(TEMPLATE, camera, placed, pins)) == slid(
+        TEMPLATE, camera, placed, pins
+    )
+
+
+def test_pins_of_places_do_not_slide_and_two_never_meet():
+    pins = (Pin(TOP, 400.0, 100.0), Pin(TIP, 300.0, 400.0))
+    turned = view_camera((800, 1000), focal_px=1600, distance_mm=700, yaw=0.8)
+    assert slid(TEMPLATE, turned, TEMPLATE.vertices, pins) is pins
+    high = project(turned, TEMPLATE.vertices)[0]
+    at = tuple(high[np.argmin(high[:, 1])] - [0, 40])
+    many = tuple(Pin(int(v), *at, outline=True) for v in np.flatnonzero(TEMPLATE.vertices[:, 2] > 60)[:5])
+    after = slid(TEMPLATE, turned, TEMPLATE.vertices, many)
+    assert len({pin.vertex for pin in after}) == 5
 
 
 def test_one_pin_for_each_vertex():
