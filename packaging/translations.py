@@ -4,12 +4,15 @@
     python packaging/translations.py de         # begins facestudio_de.ts
     python packaging/translations.py --compile  # .ts to .qm, which the app loads for the system's language
 
-Texts are found in the sources (`tr` and `mark` of facestudio.app.words, and tables of actions, sliders and gestures);
+Texts are found in the sources (`tr` and `mark` of facestudio.app.words, tables of actions, sliders and gestures, and
+what the core says: messages of errors, advice, stages, which core.json lists for the app);
 pyside6-lupdate, which comes with PySide6, keeps what is translated already. Without it the list is written anew.
 """
 
 import argparse
 import ast
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +24,12 @@ from xml.sax.saxutils import escape
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "resources" / "translations"
 # Which arguments of these calls are texts.
+# What of the core people see only on the command line, or only developers.
+OTHERS = ("app", "cli", "training", "evaluation")
+ERRORS = {
+    *("FacestudioError", "UsageError", "NoFaceError", "UnreadableInputError", "ModelError", "WriteError"),
+    *("PartialFailureError", "CancelledError"),
+}
 CALLS = {"tr": (0,), "Spec": (0, 3), "Row": (1, 2, 3)}
 
 
@@ -31,7 +40,51 @@ def texts() -> list[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             found.update(dict.fromkeys(_texts_of(node)))
     found.update(dict.fromkeys(_composed()))
+    found.update(dict.fromkeys(core_texts()))
     return [text for text in found if text]
+
+
+def core_texts() -> list[str]:
+    """Return what the core says to people, with {0}, {1} for values: errors, hints, advice, stages; each once."""
+    found: dict[str, None] = {}
+    for path in sorted((ROOT / "facestudio").rglob("*.py")):
+        if path.relative_to(ROOT / "facestudio").parts[0] in OTHERS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for argument in _said_by(node):
+                found.update(dict.fromkeys(_templates(argument)))
+    return [text for text in found if re.search(r"[A-Za-z]{3}", re.sub(r"\{\d+\}", "", text))]
+
+
+def _said_by(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the expressions of a node that people read."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id in ERRORS:
+            yield from node.args[:1]
+            yield from (keyword.value for keyword in node.keywords if keyword.arg == "hint")
+        elif node.func.id == "Advice":
+            yield from node.args[1:]
+    elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+        named = [getattr(target, "id", "") for target in node.targets]
+        yield from node.value.values if named == ["_MESSAGES"] else ()
+
+
+def _templates(node: ast.expr) -> Iterator[str]:
+    """Yield the texts that an expression may be."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    elif isinstance(node, ast.JoinedStr):
+        parts, count = list[str](), 0
+        for value in node.values:
+            if isinstance(value, ast.Constant):
+                parts.append(str(value.value).replace("{", "{{").replace("}", "}}"))
+            else:
+                parts.append(f"{{{count}}}")
+                count += 1
+        yield "".join(parts)
+    elif isinstance(node, ast.IfExp):
+        yield from _templates(node.body)
+        yield from _templates(node.orelse)
 
 
 def _texts_of(node: ast.AST) -> Iterator[str]:
@@ -115,6 +168,8 @@ def main() -> int:
     known = {file.stem.partition("_")[2] for file in FOLDER.glob("*.ts")}
     languages = sorted({"en", *known, *arguments.language})
     found = texts()
+    core = json.dumps(core_texts(), indent=1, ensure_ascii=False)
+    (FOLDER / "core.json").write_text(core + "\n", encoding="utf-8")
     _update([FOLDER / f"facestudio_{language}.ts" for language in languages], found)
     print(f"{len(found)} texts: {', '.join(languages)}")
     return 0

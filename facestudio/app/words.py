@@ -4,6 +4,9 @@
 Texts with numbers or names in them have {places} for these, since other languages have another order.
 """
 
+import json
+import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -66,3 +69,48 @@ def install_translators(
         elif name == "facestudio":
             break  # buttons of Qt in another language than the rest help nobody
     return found
+
+
+CORE_TEXTS = "core.json"
+"""The texts of the core in resources/translations, with {0}, {1} for the values in them."""
+
+
+@cache
+def core_texts() -> "tuple[tuple[str, re.Pattern[str]], ...]":
+    """Return the texts of the core and what matches each, those that say most first."""
+    try:
+        found = json.loads((resources() / "translations" / CORE_TEXTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # what the core says then stays English
+        return ()
+    patterns = [(text, re.compile(_pattern(text), re.DOTALL)) for text in found]
+    return tuple(sorted(patterns, key=lambda pair: (pair[0].count("{"), -len(_PLACE.sub("", pair[0])))))
+
+
+_PLACE = re.compile(r"\{\d+\}")
+
+
+def _pattern(text: str) -> str:
+    places = _PLACE.findall(text)
+    parts = [re.escape(part) for part in _PLACE.split(text)]
+    return parts[0] + "".join("(.+?)" + part for _, part in zip(places, parts[1:], strict=True))
+
+
+def said(text: str, /) -> str:
+    """Return what the core says (an error, advice, a stage) in the person's language.
+
+    The core knows no languages: its finished text is matched with the texts that its sources are made of, which
+    `packaging/translations.py` collects (docs/adr/0035). What matches none stays as it is.
+    """
+    best: tuple[int, str] | None = None
+    for template, pattern in core_texts():
+        match = pattern.fullmatch(text)
+        if match is None:
+            continue
+        literal = len(_PLACE.sub("", template))
+        if best is None or literal > best[0]:
+            values = [said(value) if " " in value else value for value in match.groups()]
+            best = literal, tr(template).format(*values)
+    if best is not None:
+        return best[1]
+    name, colon, rest = text.partition(": ")
+    return f"{name}{colon}{said(rest)}" if colon and " " in rest else text

@@ -7,9 +7,11 @@ The thresholds are those of docs/app.md ("Advice").
 import cv2
 import numpy as np
 
+from facestudio.errors import ModelError
 from facestudio.geometry.camera import head_angles
 from facestudio.pipeline.lens import DIAGONAL_35MM
 from facestudio.texture.regions import FACE_OVAL
+from facestudio.texture.segmenter import Part, photo_parts
 from facestudio.values import (
     Advice,
     BoolArray,
@@ -23,13 +25,13 @@ from facestudio.values import (
 
 _EYE_CORNERS = (33, 263)  # outer, in mesh478
 _CHIP = 192  # pixels; half of it lies between the outer eye corners
-_YAW, _PITCH = 25.0, 20.0  # degrees
-_SMALL, _TINY = 110.0, 55.0  # pixels between the outer eye corners
-_DARK, _BRIGHT = 52.0, 214.0  # median of the face's brightness, 0..255
+_YAW, _PITCH = 20.0, 14.0  # degrees; the fit finds a pitch smaller than it is
+_SMALL, _TINY = 85.0, 55.0  # pixels between the outer eye corners
+_DARK, _BRIGHT = 40.0, 214.0  # median of the face's brightness, 0..255
 _BURNT = 0.05  # share of the face that is as bright as can be
-_ONE_SIDED = 1.7  # brighter half over darker half, linear light
-_NEAR_MM = 420.0
-_BLURRED = 0.055
+_ONE_SIDED = 2.5  # brighter half over darker half, linear light
+_NEAR_MM = 480.0  # the fit takes heads of 42 cm to be that far away
+_BLURRED = 0.11
 
 
 def advise(
@@ -71,12 +73,24 @@ def advise(
             )
         )
     else:
-        found += _picture(photo, face)
+        found += _picture(photo, face, camera)
     return tuple(sorted(found, key=lambda advice: _ORDER.index(advice.topic)))
 
 
 _ORDER = (
-    *("face", "small", "blurred", "dark", "bright", "turned", "tilted", "glasses", "one-sided", "near"),
+    *(
+        "face",
+        "small",
+        "blurred",
+        "dark",
+        "bright",
+        "turned",
+        "tilted",
+        "glasses",
+        "hat",
+        "one-sided",
+        "near",
+    ),
     *("faces", "lens"),
 )
 
@@ -85,22 +99,24 @@ def _view(camera: Camera) -> list[Advice]:
     yaw, pitch, _ = np.degrees(head_angles(camera.rotation))
     found: list[Advice] = []
     if abs(yaw) >= _YAW:
-        side = "left" if yaw > 0 else "right"
         found.append(
             Advice(
                 "turned",
                 f"Turned {abs(yaw):.0f}°",
-                f"The head is turned {abs(yaw):.0f}° to its {side}: the far side is guessed from the near one",
+                f"The head is turned {abs(yaw):.0f}° to its left: the far side is guessed from the near one"
+                if yaw > 0
+                else f"The head is turned {abs(yaw):.0f}° to its right: the far side is guessed from the near one",
                 "Add a photo from the front, or from the other side.",
             )
         )
     if abs(pitch) >= _PITCH:
-        way = "down" if pitch > 0 else "up"
         found.append(
             Advice(
                 "tilted",
-                f"Looks {way}",
-                f"The head looks {abs(pitch):.0f}° {way}: lengths of nose and chin are less sure",
+                "Looks down" if pitch > 0 else "Looks up",
+                f"The head looks {abs(pitch):.0f}° down: lengths of nose and chin are less sure"
+                if pitch > 0
+                else f"The head looks {abs(pitch):.0f}° up: lengths of nose and chin are less sure",
                 "Add a photo at eye level.",
             )
         )
@@ -133,18 +149,19 @@ def _lens(camera: Camera) -> list[Advice]:
     return found
 
 
-def _picture(photo: Photo, face: DetectedFace) -> list[Advice]:
+def _picture(photo: Photo, face: DetectedFace, camera: Camera) -> list[Advice]:
     mesh = face.mesh.points
     eyes = float(np.linalg.norm(mesh[_EYE_CORNERS[0]] - mesh[_EYE_CORNERS[1]]))
     found: list[Advice] = []
     if eyes < _SMALL:
         # Outer eye corners are about 0.6 of a face's width apart.
-        soft = "The texture will be very coarse" if eyes < _TINY else "The texture will be soft"
         found.append(
             Advice(
                 "small",
                 "Face small",
-                f"The face is only about {eyes / 0.6:.0f} pixels wide. {soft}",
+                f"The face is only about {eyes / 0.6:.0f} pixels wide. The texture will be very coarse"
+                if eyes < _TINY
+                else f"The face is only about {eyes / 0.6:.0f} pixels wide. The texture will be soft",
                 "A larger or less reduced copy of the photo.",
             )
         )
@@ -186,7 +203,17 @@ def _picture(photo: Photo, face: DetectedFace) -> list[Advice]:
                 "The texture evens it out as well as it can; soft light from the front is best.",
             )
         )
-    if glasses_seen(photo.pixels, mesh):
+    over_eyes, over_brow = covered(photo.pixels, mesh, camera)
+    if over_brow > _HAT:
+        found.append(
+            Advice(
+                "hat",
+                "Hat?",
+                "A hat or a band? What is under it is not seen: hair and skull there are made up",
+                "A photo without it.",
+            )
+        )
+    if over_eyes > _GLASSES or (over_eyes > _MAYBE_GLASSES and glasses_seen(photo.pixels, mesh)):
         found.append(
             Advice(
                 "glasses",
@@ -250,6 +277,40 @@ def sharpness(chip: Float32Array, inside: BoolArray) -> float:
         grey = np.asarray(smooth[::2, ::2], dtype=np.float32)
         inside = inside[::2, ::2]
     return strength[0] / max(sum(strength), 1e-6) if strength else 1.0
+
+
+_GLASSES, _MAYBE_GLASSES, _HAT = 0.04, 0.02, 0.2  # of the segmenter's "cover" (docs/app.md)
+
+
+def covered(pixels: ByteArray, mesh: FloatArray, camera: Camera) -> tuple[float, float]:
+    """Return how much of the surroundings of the eyes, and of the forehead above, is covered, 0..1 each.
+
+    Parameters
+    ----------
+    pixels
+        (H, W, 3) uint8.
+    mesh
+        (478, 2) px.
+    camera
+        As fitted.
+    """
+    right, left = mesh[_EYE_CORNERS[0]], mesh[_EYE_CORNERS[1]]
+    eyes = float(np.linalg.norm(left - right))
+    if eyes < 1.0:
+        return 0.0, 0.0
+    try:
+        parts = photo_parts(pixels, camera)
+    except ModelError:  # the texture needs it and says so
+        return 0.0, 0.0
+    across = (left - right) / eyes
+    down = np.array([-across[1], across[0]])
+
+    def share(wide: float, top: float, low: float) -> float:
+        x, y = np.meshgrid(np.linspace(-wide, wide, 32), np.linspace(top, low, 14))
+        at = (left + right) / 2 + eyes * (x[..., None] * across + y[..., None] * down)
+        return float(parts.at(at.reshape(-1, 2).astype(np.float32))[:, Part.COVER].mean())
+
+    return share(0.62, -0.16, 0.26), share(0.5, -0.75, -0.35)
 
 
 _BRIDGE_TOP, _BRIDGE_LOW = 168, 197

@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -168,6 +169,46 @@ def _translations():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def test_all_that_the_core_says_can_be_translated(bracketing):
+    """Whatever the sources say in an error, a hint, advice or a stage is found again in the finished text."""
+    texts = _translations().core_texts()
+    assert json.loads((ROOT / "resources" / "translations" / words.CORE_TEXTS).read_text()) == texts
+    assert len(texts) > 200
+    assert set(texts) <= set(_translations().texts())
+    values = [f"Va{i}lue{i}" for i in range(9)]
+    for text in texts:
+        told = words.said(text.format(*values))
+        assert told == f"⟦{text.format(*values)}⟧".replace("{{", "{"), text
+    told = words.said("anna.jpg: No face was found in anna.jpg")  # of one of several photos
+    assert told == "anna.jpg: ⟦No face was found in anna.jpg⟧"
+    assert words.said("something of the system's") == "something of the system's"
+
+
+def test_errors_of_the_core_are_told_by_their_own_words():
+    """An error whose text comes from elsewhere could not be translated: each is written where it is raised."""
+    module, bare = _translations(), []
+    for path in sorted((ROOT / "facestudio").rglob("*.py")):
+        if path.relative_to(ROOT / "facestudio").parts[0] in module.OTHERS:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                bare += [
+                    f"{path.name}: {ast.unparse(argument)}"
+                    for argument in list(module._said_by(node.exc))[:1]
+                    if not list(module._templates(argument))
+                ]
+    assert bare == []
+
+
+def test_an_error_of_the_core_is_shown_in_the_persons_language(bracketing, make_window, tmp_path, qtbot):
+    nothing = tmp_path / "empty.jpg"
+    nothing.write_bytes(b"no picture")
+    window = make_window(nothing)
+    qtbot.waitUntil(lambda: window.error_dialog is not None, timeout=20_000)
+    assert left_bare(window.error_dialog.message.text()) == ""
+    window.error_dialog.close()
 
 
 def test_a_translation_beside_the_app_is_used(qapp, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.appearance.icons import draw_icon
 from facestudio.app.appearance.theme import Appearance
-from facestudio.app.words import tr
+from facestudio.app.words import said, tr
 from facestudio.app.worker.report import ErrorReport
 
 _COMMAND = re.compile(r"(?:\w[\w .-]* )?pip install .+$")
@@ -85,9 +85,10 @@ class ErrorDialog(QDialog):
         self.report = report
         self.setWindowTitle(tr(report.title))
         self.title.setText(tr(report.title))
-        self.message.setText(report.message)
-        found = _COMMAND.search(report.hint)
-        hint = report.hint[: found.start()].rstrip() if found else report.hint
+        self.message.setText(said(report.message))
+        told = said(report.hint)
+        found = _COMMAND.search(told)
+        hint = told[: found.start()].rstrip() if found else told
         self.hint.setText(hint)
         self.hint.setVisible(bool(hint))
         self.command.setText(found.group() if found else "")

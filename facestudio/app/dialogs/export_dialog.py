@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.dialogs.form import FolderField, choice, documents_folder
 from facestudio.app.settings import Settings
-from facestudio.app.words import mark, tr
+from facestudio.app.words import mark, said, tr
 from facestudio.app.worker.report import ErrorReport
 from facestudio.pipeline.request import TEXTURE_SIZES
 
@@ -219,7 +219,7 @@ class ExportDialog(QDialog):
         """Tell why it did not work; the person can change something and try again."""
         self._set_busy(False)
         self.message.setText(
-            " ".join(part for part in (report.message.rstrip(".") + ".", report.hint) if part)
+            " ".join(part for part in (said(report.message).rstrip(".") + ".", said(report.hint)) if part)
         )
 
     def stopped(self) -> None:

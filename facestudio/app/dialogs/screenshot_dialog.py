@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from facestudio.app.dialogs.form import FolderField, choice, pictures_folder
 from facestudio.app.settings import Settings
-from facestudio.app.words import mark, tr
+from facestudio.app.words import mark, said, tr
 from facestudio.app.worker.report import ErrorReport
 
 _SHEETS: dict[str, tuple[str, ...]] = {
@@ -180,7 +180,7 @@ class ScreenshotDialog(QDialog):
     def refuse(self, report: ErrorReport) -> None:
         """Tell why it did not work."""
         self._set_busy(False)
-        self.message.setText(" ".join(part for part in (report.message, report.hint) if part))
+        self.message.setText(" ".join(part for part in (said(report.message), said(report.hint)) if part))
 
     def _update(self) -> None:
         sheet, turning = self.sheet.isChecked(), self.turntable.isChecked()

@@ -4,7 +4,7 @@ from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QToolTip, QWidget
 
 from facestudio.app.appearance.theme import Appearance
-from facestudio.app.words import tr
+from facestudio.app.words import said, tr
 from facestudio.values import Advice
 
 
@@ -47,11 +47,11 @@ class AdviceStrip(QFrame):
     def _button(self, advice: Advice) -> QToolButton:
         button = QToolButton()
         button.setObjectName("advice")
-        button.setText(advice.title)
+        button.setText(said(advice.title))
         button.setAutoRaise(True)
-        text = f"{advice.text}.\n{advice.help}"
+        text = f"{said(advice.text)}.\n{said(advice.help)}"
         button.setToolTip(text)
-        button.setAccessibleName(advice.title)
+        button.setAccessibleName(said(advice.title))
         button.setAccessibleDescription(text)
         below = QPoint(0, 4)
         button.clicked.connect(

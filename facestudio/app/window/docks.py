@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QScrollArea, QTabWidget, QWidget
 
 from facestudio.app.window.turns import Turns
-from facestudio.app.words import tr
+from facestudio.app.words import said, tr
 
 if TYPE_CHECKING:
     from facestudio.app.panels.adjust_panel import AdjustPanel
@@ -129,7 +129,8 @@ class Docks:
             yield self.adjust.show_head(head)
 
         self.show_expression()
-        notes = self._window.session.notes
+        advice = () if head is None else head.advice
+        notes = tuple(f"{said(one.text)}. {said(one.help)}" for one in advice)
         self.turns.carry_out(self.heads.showing(head), others(), self.head.showing(head, notes))
 
     def follow(self, figure: Any) -> None:

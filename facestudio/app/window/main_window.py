@@ -48,7 +48,7 @@ from facestudio.app.window.turns import Turns
 from facestudio.app.window.variants import VariantsMenu
 from facestudio.app.window.welcome import WelcomePage, sample_photos
 from facestudio.app.window.wiring import connect_actions, show_editor_menu, update_actions
-from facestudio.app.words import tr
+from facestudio.app.words import said, tr
 from facestudio.app.worker.maker import RunnerLike
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.tasks import Tasks
@@ -290,7 +290,7 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def _build_failed(self, report: ErrorReport) -> None:
-        self.viewer.set_waiting_text(tr(report.title), report.message)
+        self.viewer.set_waiting_text(tr(report.title), said(report.message))
         if not self.outputs.exporting:
             self.show_error(report)
 

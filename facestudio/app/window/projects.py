@@ -13,7 +13,7 @@ from shiboken6 import isValid
 from facestudio.app.dialogs.form import documents_folder
 from facestudio.app.document.state import EditState
 from facestudio.app.window.opening import Opened
-from facestudio.app.words import tr
+from facestudio.app.words import said, tr
 from facestudio.app.worker.report import ErrorReport
 from facestudio.paths import user_autosaves
 from facestudio.pipeline.project import SUFFIX, Project, encode_photo, save_project
@@ -261,7 +261,7 @@ class Projects(QObject):
                 path.unlink(missing_ok=True)
 
         def failed(report: ErrorReport) -> None:
-            self._window.message.setText(tr("No copy could be kept: {message}", message=report.message))
+            self._window.message.setText(tr("No copy could be kept: {message}", message=said(report.message)))
 
         self._window.tasks.start(work, done, failed)
 

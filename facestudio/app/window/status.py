@@ -3,7 +3,7 @@
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QWidget
 
-from facestudio.app.words import STAGE_NAMES, tr
+from facestudio.app.words import STAGE_NAMES, said, tr
 from facestudio.pipeline.request import Event, Stage
 
 _DELAY_MS = 150  # what is done sooner shows no bar
@@ -73,7 +73,7 @@ class BuildStatus(QWidget):
         place = stages.index(event.stage)
         name, count = tr(STAGE_NAMES[event.stage]), tr("{step} of {steps}", step=place + 1, steps=len(stages))
         self._stage.setText(f"{name}  ·  {count}")
-        self._stage.setToolTip(event.message)
+        self._stage.setToolTip(said(event.message))
         self._value = round(1000 * (place + min(max(event.fraction, 0.0), 1.0)) / len(stages))
         self._later.start()
 

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from facestudio.database.model import load_database
+from facestudio.errors import ModelError
 from facestudio.geometry.camera import head_rotation, project
-from facestudio.pipeline.advice import advise, glasses_seen
+from facestudio.pipeline import advice
+from facestudio.pipeline.advice import advise, covered, glasses_seen
 from facestudio.synthesis.studio import studio_photo
 from facestudio.template.model import load_template
+from facestudio.texture.segmenter import Part
 from facestudio.values import DetectedFace, FaceBox, Landmarks, Photo
 
 
@@ -67,7 +70,8 @@ def test_what_is_wrong_with_the_picture_is_said(shot):
 def test_a_small_face_is_said_and_says_how_small(shot):
     photo, face, camera = shot
     small = Photo(np.ascontiguousarray(photo.pixels[::5, ::5]))
-    found = advise(small, (), _face(face.mesh.points / 5), camera, 1)
+    reduced = replace(camera, fx=camera.fx / 5, fy=camera.fy / 5, cx=camera.cx / 5, cy=camera.cy / 5)
+    found = advise(small, (), _face(face.mesh.points / 5), reduced, 1)
     assert [one.topic for one in found] == ["small"]
     assert "pixels wide" in found[0].text
 
@@ -82,6 +86,28 @@ def test_a_line_across_the_bridge_of_the_nose_is_taken_for_glasses(shot):
     cv2.line(drawn, left, right, (20, 20, 25), max(2, round(0.03 * eyes)), cv2.LINE_AA)
     assert glasses_seen(drawn, mesh)
     assert _topics(Photo(drawn), face, camera) == ["glasses"]
+
+
+def test_what_covers_eyes_and_forehead_is_said(shot, monkeypatch):
+    photo, face, camera = shot
+    assert max(covered(photo.pixels, face.mesh.points, camera)) < 0.02
+    brow = face.mesh.points[9, 1] - 0.25 * np.linalg.norm(face.mesh.points[33] - face.mesh.points[263])
+
+    class Hat:
+        @staticmethod
+        def at(pixels):
+            shares = np.zeros((len(pixels), 5), dtype=np.float32)
+            shares[pixels[:, 1] < brow, Part.COVER] = 1.0
+            return shares
+
+    monkeypatch.setattr(advice, "photo_parts", lambda pixels, camera: Hat)
+    assert _topics(photo, face, camera) == ["hat"]
+
+    def missing(pixels, camera):
+        raise ModelError("the segmenter is missing")
+
+    monkeypatch.setattr(advice, "photo_parts", missing)
+    assert _topics(photo, face, camera) == []
 
 
 @pytest.mark.parametrize(
@@ -99,7 +125,12 @@ def test_a_turned_head_is_told_by_its_camera(shot, yaw, pitch, topics):
 def test_lens_distance_and_faces_are_told(shot):
     photo, face, camera = shot
     assert _topics(photo, face, replace(camera, focal_source="estimated")) == ["lens"]
-    near = replace(camera, translation_mm=np.array([0.0, 0.0, 300.0]))
+    nearer = 300.0 / camera.translation_mm[2]
+    near = replace(
+        camera,
+        **{"fx": camera.fx * nearer, "fy": camera.fy * nearer},
+        translation_mm=camera.translation_mm * [1.0, 1.0, nearer],
+    )
     assert _topics(photo, face, near) == ["near"]
     assert _topics(photo, face, camera, (face, face)) == ["faces"]
     assert _topics(photo, None, camera) == ["face"]
