@@ -285,6 +285,8 @@ class Texture:
         Relative residual of Poisson fusion, and the edge length of the atlas it was solved on; 0 if there was none.
     donor
         Id of the database head whose skin is borrowed.
+    hair_photo
+        Of several photos with different hair: the number of the one whose hair was taken, from 0; else None.
     """
 
     pixels: ByteArray
@@ -292,6 +294,7 @@ class Texture:
     poisson_residual: float = 0.0
     poisson_size: int = 0
     donor: str = ""
+    hair_photo: int | None = None
 
     def __post_init__(self) -> None:
         _freeze(self, pixels=(np.uint8, (None, None, 3)))

@@ -79,6 +79,11 @@ def report_text(head: Head, mesh: ExportMesh, units: Units, expression: Expressi
         "camera": camera_values(head.camera),
         "expression": _weights(head.expression),
         **({"photos": [_photo_values(photo) for photo in head.photos]} if head.photos else {}),
+        **(
+            {}
+            if head.texture is None or head.texture.hair_photo is None
+            else {"hair_photo": head.photos[head.texture.hair_photo].name}
+        ),
         "similar_heads": [
             {"id": h.id, "similarity": float(h.similarity), "weight": float(h.weight)}
             for h in head.similar_heads

@@ -17,6 +17,7 @@ from facestudio.pipeline.same_person import PersonPhoto, Sight, joint_fits, join
 from facestudio.pipeline.shape_values import Located, Shape
 from facestudio.template.model import load_template
 from facestudio.texture.fuse import Sitting, make_texture
+from facestudio.texture.hair_choice import chosen_hair, hair_seen
 from facestudio.texture.options import TextureOptions
 from facestudio.texture.several import blended
 from facestudio.values import FloatArray, PhotoFit, SimilarHead, Texture
@@ -154,8 +155,15 @@ def texture_of(
         detail.append(pixels_per_mm(shape.camera))
     lead = max(range(len(textures)), key=lambda i: textures[i].coverage.seen * min(detail[i], 4.0))
     order = [lead, *(i for i in range(len(textures)) if i != lead)]
-    texture = blended([textures[i] for i in order], [detail[i] for i in order], check)
+    hair = chosen_hair(
+        [
+            hair_seen(one.request.photo.pixels, shape.camera, vertices)
+            for one, shape, vertices in zip(each, shapes, posed, strict=True)
+        ]
+    )
+    leading = None if hair is None else order.index(hair)
+    texture = blended([textures[i] for i in order], [detail[i] for i in order], check, leading)
     coverage = texture.coverage
     assert coverage.photos is not None
     numbers = np.array(order, dtype=np.uint8)[coverage.photos]
-    return replace(texture, coverage=replace(coverage, photos=numbers))
+    return replace(texture, coverage=replace(coverage, photos=numbers), hair_photo=hair)

@@ -13,6 +13,7 @@ import numpy as np
 
 from facestudio.texture.atlas import chart_mask, spread
 from facestudio.texture.fuse import BORROWED, MIRRORED, SEEN
+from facestudio.texture.hair import scalp_grid
 from facestudio.texture.lighting import GAMMA
 from facestudio.values import BoolArray, ByteArray, Coverage, Float32Array, Texture
 
@@ -24,10 +25,14 @@ _SEAM = 2.0  # texels of the weights
 _SURE = 110  # of 255: what is seen better than this tells a photo's tone
 _ENOUGH = 200
 _TONE = (0.5, 2.0)
+_SCALP_SLOPE, _NOT_ITS_HAIR = 2.0, 1e-6
 
 
 def blended(
-    textures: Sequence[Texture], detail: Sequence[float], check: Callable[[], None] = lambda: None
+    textures: Sequence[Texture],
+    detail: Sequence[float],
+    check: Callable[[], None] = lambda: None,
+    hair: int | None = None,
 ) -> Texture:
     """Blend whole textures of one head by how well each photo saw each texel.
 
@@ -39,12 +44,16 @@ def blended(
         Of each photo, pixels per millimetre of the face: among equal views the finer one counts more.
     check
         Called between the steps: may raise to cancel.
+    hair
+        The one whose scalp is taken whole, if the photos show different hair.
     """
     if len(textures) == 1:
         return textures[0]
     size = textures[0].size
     most = max(detail)
     worth = [_worth(texture.coverage, fine / most) for texture, fine in zip(textures, detail, strict=True)]
+    if hair is not None:
+        worth = _one_hair(worth, hair)
     check()
     weights = _shares(worth, size)
     pictures = [textures[0].pixels]
@@ -72,6 +81,15 @@ def _worth(coverage: Coverage, detail: float) -> Float32Array:
         sure = cv2.resize(coverage.confidence, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
         worth = worth * (0.05 + sure) ** np.float32(_SHARPNESS)
     return np.asarray(worth * np.float32(detail) ** 2, dtype=np.float32)
+
+
+def _one_hair(worth: Sequence[Float32Array], hair: int) -> list[Float32Array]:
+    """Return worths by which the scalp is taken from one texture, whatever the others saw of theirs."""
+    scalp = np.clip(_SCALP_SLOPE * scalp_grid(len(worth[0])), 0, 1)
+    others = (_NOT_ITS_HAIR**scalp).astype(np.float32)
+    # Nobody's worth is far below that of the one: where it saw nothing its own carried on hair stays.
+    own = np.maximum(worth[hair], np.where(scalp > 0.5, np.float32(_WORTH[MIRRORED]), np.float32(0)))
+    return [own if number == hair else one * others for number, one in enumerate(worth)]
 
 
 def _shares(worth: Sequence[Float32Array], size: int) -> list[Float32Array]:
