@@ -265,8 +265,7 @@ class ShapeProblem:
         if method == "paper":
             exact = self._exact_tps(landmarks, fit, heads, statistical)
             return self.pinned(exact, pins, np.ones(68, dtype=np.bool_))
-        fit = self._among(landmarks, fit, heads, statistical, method, check)
-        fit = self.with_pins(fit, pins)
+        fit = self.with_pins(self._among(landmarks, fit, heads, statistical, method, check), pins)
         check()
         vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
         target = self._targets(landmarks, fit, heads)

@@ -180,7 +180,7 @@ def _operators() -> tuple[Any, Any, Any, Any]:
     from scipy.sparse import csr_array
 
     level = topology(VIEW_LEVEL)
-    quads, (count, _) = level.quads, level.matrix.shape
+    quads, count = level.quads, int(level.quads.max()) + 1
     of_quad = np.arange(len(quads))
     ends = np.tile(np.array([-1, 1], dtype=np.float32), len(quads))
 
