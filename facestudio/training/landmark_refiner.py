@@ -24,7 +24,7 @@ from facestudio.synthesis.truth import read_truth
 from facestudio.template.model import Template
 from facestudio.training.channels import learn_channels
 from facestudio.training.shape_samples import chosen_points, mirrored_points
-from facestudio.values import Float32Array, FloatArray, IntArray, Photo
+from facestudio.values import BoolArray, Float32Array, FloatArray, IntArray, Photo
 
 STEPS = 2
 RIDGE = 0.3  # of the mean square of what is seen
@@ -135,9 +135,15 @@ def read_refiner_samples(
         raise UnreadableInputError(f"There are fewer than {_FEWEST} usable synthetic photos")
     parts_with = [part for part in parts if len(part["yaw"])]
     joined = {name: np.concatenate([part.pop(name) for part in parts_with]) for name in list(parts_with[0])}
-    layers = tuple(joined[name] for name in LAYERS)
-    own = (joined[name] for name in ("mesh", "found", "truth", "photo", "yaw"))
-    return RefinerSamples(layers, *own, int(joined["left_out"].sum()))
+    return RefinerSamples(
+        tuple(joined[name] for name in LAYERS),
+        joined["mesh"],
+        joined["found"],
+        joined["truth"],
+        joined["photo"],
+        joined["yaw"],
+        int(joined["left_out"].sum()),
+    )
 
 
 def _fingerprint(files: Sequence[Path], asm: AsmModel) -> str:
@@ -252,12 +258,13 @@ def learn_refiner(
         tuple(steps),
         np.clip(left, 0.05, 1.0),
     )
-    groups = [np.abs(samples.yaw) < _FRONTAL, np.abs(samples.yaw) >= _FRONTAL]
-    errors = [
-        tuple(_median(points[own], samples.truth[own]) for points in (samples.found, unseen))
-        for own in groups
-    ]
-    return refiner, RefinerReport(len(unseen), samples.left_out, errors[0], errors[1])
+    front = np.abs(samples.yaw) < _FRONTAL
+
+    def gain(own: BoolArray) -> tuple[float, float]:
+        truth = samples.truth[own]
+        return _median(samples.found[own], truth), _median(unseen[own], truth)
+
+    return refiner, RefinerReport(len(unseen), samples.left_out, gain(front), gain(~front))
 
 
 def _seen(samples: RefinerSamples, points: FloatArray, rows: NDArray[np.int64]) -> Float32Array:
@@ -265,7 +272,7 @@ def _seen(samples: RefinerSamples, points: FloatArray, rows: NDArray[np.int64]) 
     found: list[Float32Array] = []
     for row in rows.tolist():
         face = SeenFace(tuple(layer[row].astype(np.float32) for layer in samples.layers), _REGION)
-        found.append(face.at(np.concatenate([samples.mesh[row], points[row]])))
+        found.append(face.at(np.concatenate([samples.mesh[row].astype(np.float64), points[row]])))
     return np.stack(found)
 
 

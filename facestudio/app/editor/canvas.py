@@ -221,7 +221,7 @@ class PhotoCanvas(QWidget):
                 *(self.accent, self.font(), bounds),
             )
         if document.landmarks is not None and self.show_points:
-            areas = [QRectF(r).adjusted(-_REACH, -_REACH, _REACH, _REACH) for r in event.region()]
+            areas = [QRectF(r).adjusted(-_REACH, -_REACH, _REACH, _REACH) for r in event.region()]  # pyright: ignore[reportGeneralTypeIssues]
             painting.paint_landmarks(painter, document.landmarks, transform, self.emphasis(), areas)
         self._painted, self._lens = document.landmarks, self.lens()
         self.paint_gesture(painter, self._picture, bounds)
