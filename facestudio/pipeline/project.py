@@ -28,7 +28,7 @@ from facestudio.texture.options import SCALP_MODES, ScalpMode
 from facestudio.values import Photo
 
 SUFFIX = ".facestudio"
-FORMAT, VERSION = "facestudio-project", 2
+FORMAT, VERSION = "facestudio-project", 3
 _JSON, _PHOTO = "project.json", "photo.png"
 _MOST_JSON, _MOST_PHOTO, _MOST_MEMBERS = 4 << 20, 1 << 30, 64
 _MOST_VARIANTS = 256
@@ -244,15 +244,21 @@ def _photo_to_json(photo: Photo) -> dict[str, Any]:
 
 def _to_json(project: Project) -> dict[str, Any]:
     photos = project.further_photos()
+    # Programs from before there could be several photos, or pins that slide, read what has none.
     return {
         "format": FORMAT,
-        # What has one photo, programs from before there could be several read too.
-        "version": VERSION if photos else 1,
+        "version": 3 if _has_sliding_pins(project) else 2 if photos else 1,
         "photo": _photo_to_json(project.photo),
         **({"photos": [_photo_to_json(photo) for photo in photos]} if photos else {}),
         **_decisions_to_json(project, photos),
         "variants": {name: _decisions_to_json(variant, photos) for name, variant in project.variants},
     }
+
+
+def _has_sliding_pins(project: Project) -> bool:
+    decided_on = [project, *(variant for _, variant in project.variants)]
+    pins = [pin for one in decided_on for work in (one, *one.more) for pin in work.pins]
+    return any(pin.outline for pin in pins)
 
 
 def _work_to_json(one: PhotoWork) -> dict[str, Any]:

@@ -128,6 +128,19 @@ def test_any_damaged_byte_is_refused_or_harmless(file: Path) -> None:
             continue
 
 
+def test_only_what_needs_it_asks_for_a_newer_program(project: Project, tmp_path: Path) -> None:
+    def version(one: Project) -> int:
+        file = tmp_path / "v.facestudio"
+        save_project(one, file)
+        with zipfile.ZipFile(file) as archive:
+            return int(json.loads(archive.read("project.json"))["version"])
+
+    assert version(project) == 1
+    sliding = replace(project, pins=(Pin(881, 12.5, -3.25, outline=True),))
+    assert version(sliding) == 3
+    assert load_project(tmp_path / "v.facestudio").pins == sliding.pins
+
+
 def test_a_newer_version_says_so(file: Path) -> None:
     rewritten(file, lambda d: d.update(version=VERSION + 1))
     with pytest.raises(UnreadableInputError, match="newer facestudio"):
