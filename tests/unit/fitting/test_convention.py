@@ -49,8 +49,8 @@ def test_the_jaw_says_less_the_more_the_head_is_turned() -> None:
     front, turned = (located_evidence(landmarks, _camera(yaw)) for yaw in (0.0, 40.0))
     np.testing.assert_allclose(front.sigma[17:], 3.0)
     np.testing.assert_allclose(turned.sigma[17:], 3.0)
-    assert (front.sigma[:17] > 3.0).all()
-    assert (turned.sigma[:17] > 2 * front.sigma[:17]).all()
+    assert (front.sigma[:17] > 5 * 3.0).all()
+    assert (turned.sigma[:17] > 1.5 * front.sigma[:17]).all()
     sure = located_evidence(Landmarks.of("ibug68", POINTS, sigma=0.01, method="combined"), _camera(0.0))
     assert sure.sigma.min() == pytest.approx(0.5 * 1000 / 500)
 
