@@ -24,18 +24,15 @@ FocalSource = Literal["exif", "default", "given", "estimated"]
 
 ARKIT_NAMES: tuple[str, ...] = (
     *("eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft"),
-    *("eyeSquintLeft", "eyeWideLeft"),
-    *("eyeBlinkRight", "eyeLookDownRight", "eyeLookInRight", "eyeLookOutRight", "eyeLookUpRight"),
-    *("eyeSquintRight", "eyeWideRight"),
-    *("jawForward", "jawLeft", "jawRight", "jawOpen"),
-    *("mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight"),
-    *("mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight"),
-    *("mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight"),
-    *("mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper"),
-    *("mouthPressLeft", "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight"),
-    *("mouthUpperUpLeft", "mouthUpperUpRight"),
-    *("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
-    *("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut"),
+    *("eyeSquintLeft", "eyeWideLeft", "eyeBlinkRight", "eyeLookDownRight", "eyeLookInRight"),
+    *("eyeLookOutRight", "eyeLookUpRight", "eyeSquintRight", "eyeWideRight", "jawForward", "jawLeft"),
+    *("jawRight", "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight"),
+    *("mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight", "mouthDimpleLeft"),
+    *("mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight", "mouthRollLower", "mouthRollUpper"),
+    *("mouthShrugLower", "mouthShrugUpper", "mouthPressLeft", "mouthPressRight", "mouthLowerDownLeft"),
+    *("mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight", "browDownLeft", "browDownRight"),
+    *("browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff", "cheekSquintLeft"),
+    *("cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueOut"),
 )
 """The 52 ARKit expression shapes in the order of ARKit's documentation; left and right are the sitter's."""
 
@@ -135,8 +132,7 @@ class Landmarks:
     method
         How they were found: mesh478, asm, combined, file, manual.
     drawn
-        0..1: how likely the photo is drawn. There points lie where the template has them, in others where people put
-        them.
+        0..1, how likely the photo is drawn: there points lie where the template has them, else where people put them.
     """
 
     scheme: str
@@ -246,8 +242,7 @@ class Coverage:
     Attributes
     ----------
     labels
-        (S, S) uint8 in UV space, row 0 at the top (v = 1): 0 outside the skin's charts, 1 seen, 2 mirrored,
-        3 borrowed.
+        (S, S) uint8, row 0 at the top (v = 1): 0 outside the skin's charts, 1 seen, 2 mirrored, 3 borrowed.
     seen, mirrored, borrowed
         Fractions of the skin's texels; they sum to one.
     confidence
@@ -264,11 +259,10 @@ class Coverage:
     photos: ByteArray | None = None
 
     def __post_init__(self) -> None:
-        if self.photos is not None:
-            _freeze(self, photos=(np.uint8, self.labels.shape))
         _freeze(self, labels=(np.uint8, (None, None)))
-        if self.confidence is not None:
-            _freeze(self, confidence=(np.uint8, self.labels.shape))
+        for name in ("confidence", "photos"):
+            if getattr(self, name) is not None:
+                _freeze(self, **{name: (np.uint8, self.labels.shape)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,7 +276,7 @@ class Texture:
     coverage
         Where each texel comes from.
     poisson_residual, poisson_size
-        Relative residual of Poisson fusion, and the edge length of the atlas it was solved on; 0 if there was none.
+        Relative residual of Poisson fusion, and the edge of the atlas it was solved on; 0 if there was none.
     donor
         Id of the database head whose skin is borrowed.
     hair_photo
@@ -328,9 +322,7 @@ class PhotoFit:
         _freeze(self, expression=(np.float64, (52,)))
 
 
-def with_expression(
-    vertices: FloatArray, weights: FloatArray, deltas: Float32Array | FloatArray
-) -> FloatArray:
+def with_expression(vertices: FloatArray, weights: FloatArray, deltas: NDArray[Any]) -> FloatArray:
     """Return vertices (V, 3) with expression shapes (52, V, 3) added by their weights (52,), mm; most are none."""
     out = np.array(vertices, dtype=np.float64)
     for shape in np.flatnonzero(weights):  # one by one: nothing is copied
@@ -356,15 +348,14 @@ class Head:
         The fitted camera of the photo.
     landmarks
         ibug68 points of the photo, pixels.
-    landmarks_3d
-        (68, 3) float64 mm, the same points on the neutral head; landmarks_3d_posed on the posed head.
+    landmarks_3d, landmarks_3d_posed
+        (68, 3) float64 mm, the same points on the neutral and on the posed head.
     landmark_vertices
         (68,) int32: the template vertex nearest to each landmark.
     texture
         None while only the geometry is there.
     uncertainty_mm
-        (V,) float32 mm: how far each vertex of the neutral head may be off (root of the expected squared distance
-        from its true place); None if it is not known.
+        (V,) float32 mm: how far each vertex of the neutral head may be off, root mean square; None if not known.
     photos
         If it was made of several photos: all of them, in their order. The fields above are those of one of them.
     advice
