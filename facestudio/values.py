@@ -356,10 +356,8 @@ class Head:
         None while only the geometry is there.
     uncertainty_mm
         (V,) float32 mm: how far each vertex of the neutral head may be off, root mean square; None if not known.
-    photos
-        If it was made of several photos: all of them, in their order. The fields above are those of one of them.
-    advice
-        What about the photo limits the head.
+    photos, advice
+        All photos in their order, if there are several (the fields above are one's); what about them limits the head.
     """
 
     template_version: str
