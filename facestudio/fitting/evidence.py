@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from facestudio.fitting.fit_values import Evidence
 from facestudio.fitting.noise import PointNoise, conditions, mesh_noise
@@ -23,9 +24,10 @@ MOVED_CAUTION = 3.0
 _REACH = 0.22  # how far a correction carries, in distances between the outer eye corners
 _JAW_SIGMA_MM = 2.5
 _SUREST_MM = 0.5  # no located point is taken to be surer
-# Times the noise of the located jaw, from the front and more by the sine of the yaw: it is the outline that is seen,
-# another line of the skin in every pose. Taken as it is, it tilts heads by up to 6 degrees.
-_JAW_WIDER, _JAW_TURNED = 10.0, 10.0
+# The jaw is the outline that is seen, another line of the skin in every pose: in turned heads its noise is wider, so
+# many times the yaw's sine. As a whole it may lie so much lower or aside: else it tilts heads by up to 6 degrees.
+_JAW_TURNED = 10.0
+_JAW_LOWER_MM, _JAW_ASIDE_MM = 10.0, 5.0
 _EYE_CORNERS = (36, 45)  # outer corners in ibug68
 
 
@@ -94,6 +96,7 @@ def located_evidence(landmarks: Landmarks, camera: Camera) -> Evidence:
     """Return the 68 points as evidence beside the mesh's.
 
     The jaw's lie on the outline that is seen: the more the head is turned, the less they say of the template's own.
+    They tell the jaw's form and width, but hardly where it is as a whole, and so nothing of the head's turn.
 
     Parameters
     ----------
@@ -103,10 +106,14 @@ def located_evidence(landmarks: Landmarks, camera: Camera) -> Evidence:
         A camera with about the right pose.
     """
     variance = np.stack([landmarks.covariance[:, 0, 0], landmarks.covariance[:, 1, 1]], axis=1)
-    sigma = np.maximum(np.sqrt(variance), _SUREST_MM * pixels_per_mm(camera))
-    yaw, _, _ = head_angles(camera.rotation)
-    sigma[:JAW_POINTS] *= _JAW_WIDER + _JAW_TURNED * abs(np.sin(yaw))
-    return Evidence(landmarks.points, sigma, np.zeros((sigma.size, 0)))
+    scale = pixels_per_mm(camera)
+    sigma = np.maximum(np.sqrt(variance), _SUREST_MM * scale)
+    yaw, _, roll = head_angles(camera.rotation)
+    sigma[:JAW_POINTS] *= 1.0 + _JAW_TURNED * abs(np.sin(yaw))
+    together = np.zeros((*sigma.shape, 2))
+    together[:JAW_POINTS, :, 0] = np.multiply(_JAW_LOWER_MM * scale, [-np.sin(roll), np.cos(roll)])
+    together[:JAW_POINTS, :, 1] = np.multiply(_JAW_ASIDE_MM * scale, [np.cos(roll), np.sin(roll)])
+    return Evidence(landmarks.points, sigma, together.reshape(sigma.size, 2))
 
 
 def with_sliding_jaw(
@@ -185,7 +192,7 @@ class FaceSight:
         if not self.counts:
             return seen
         own = located_evidence(self.located, camera)
-        factor = np.pad(seen.factor, ((0, own.sigma.size), (0, 0)))
+        factor = block_diag(seen.factor, own.factor)
         return Evidence(
             np.concatenate([seen.pixels, own.pixels]), np.concatenate([seen.sigma, own.sigma]), factor
         )

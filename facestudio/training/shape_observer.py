@@ -183,7 +183,8 @@ def regression(x: Float32Array, y: FloatArray) -> _Found:
     """
     centre, middle = x.mean(axis=0), y.mean(axis=0)
     off = x - centre
-    strength = float((off.astype(np.float64) ** 2).sum()) / len(off)
+    parts = (off[first : first + _ROWS] for first in range(0, len(off), _ROWS))
+    strength = sum(float(np.square(part, dtype=np.float64).sum()) for part in parts) / len(off)
     off /= np.float32(np.sqrt(strength))
     fitted = _by_photos if len(off) <= off.shape[1] else _by_numbers
     weights, missed = fitted(off, (y - middle).astype(np.float32))
