@@ -192,7 +192,7 @@ class FaceSight:
         if not self.counts:
             return seen
         own = located_evidence(self.located, camera)
-        factor = block_diag(seen.factor, own.factor)
+        factor = np.asarray(block_diag(seen.factor, own.factor), dtype=np.float64)
         return Evidence(
             np.concatenate([seen.pixels, own.pixels]), np.concatenate([seen.sigma, own.sigma]), factor
         )
