@@ -76,23 +76,33 @@ CORE_TEXTS = "core.json"
 
 
 @cache
-def core_texts() -> "tuple[tuple[str, re.Pattern[str]], ...]":
-    """Return the texts of the core and what matches each, those that say most first."""
+def core_texts() -> tuple[str, ...]:
+    """Return the texts of the core, those that say most first."""
     try:
         found = json.loads((resources() / "translations" / CORE_TEXTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # what the core says then stays English
         return ()
-    patterns = [(text, re.compile(_pattern(text), re.DOTALL)) for text in found]
-    return tuple(sorted(patterns, key=lambda pair: (pair[0].count("{"), -len(_PLACE.sub("", pair[0])))))
+    return tuple(sorted(found, key=lambda text: (text.count("{"), -len(_PLACE.sub("", text)))))
 
 
 _PLACE = re.compile(r"\{\d+\}")
 
 
-def _pattern(text: str) -> str:
-    places = _PLACE.findall(text)
-    parts = [re.escape(part) for part in _PLACE.split(text)]
-    return parts[0] + "".join("(.+?)" + part for _, part in zip(places, parts[1:], strict=True))
+def _values(template: str, text: str) -> tuple[str, ...] | None:
+    """Return the values that make a template this text; None if none do."""
+    parts = _PLACE.split(template)
+    if len(parts) == 1:
+        return () if template == text else None
+    # Most templates end here: to compile them all would keep the window waiting.
+    if not (text.startswith(parts[0]) and text.endswith(parts[-1])):
+        return None
+    match = _compiled(template).fullmatch(text)
+    return None if match is None else match.groups()
+
+
+@cache
+def _compiled(template: str) -> "re.Pattern[str]":
+    return re.compile("(.+?)".join(re.escape(part) for part in _PLACE.split(template)), re.DOTALL)
 
 
 def said(text: str, /) -> str:
@@ -102,13 +112,13 @@ def said(text: str, /) -> str:
     `packaging/translations.py` collects (docs/adr/0035). What matches none stays as it is.
     """
     best: tuple[int, str] | None = None
-    for template, pattern in core_texts():
-        match = pattern.fullmatch(text)
-        if match is None:
+    for template in core_texts():
+        found = _values(template, text)
+        if found is None:
             continue
         literal = len(_PLACE.sub("", template))
         if best is None or literal > best[0]:
-            values = [said(value) if " " in value else value for value in match.groups()]
+            values = [said(value) if " " in value else value for value in found]
             best = literal, tr(template).format(*values)
     if best is not None:
         return best[1]

@@ -33,6 +33,8 @@ class Docks:
         The panels.
     turns
         What is left to be told to them.
+    appearing
+        What is left to be shown of them.
     """
 
     points: "PointsPanel"
@@ -45,6 +47,7 @@ class Docks:
     def __init__(self, window: "MainWindow") -> None:
         self._window = window
         self.turns = Turns(window)
+        self.appearing = Turns(window)
         self.all: list[QDockWidget] = []
 
     def build(self) -> Iterator[None]:
@@ -115,9 +118,20 @@ class Docks:
         for dock in others:
             if dock not in together:
                 self._window.tabifyDockWidget(first, dock)
+        first.show()
+
+        def appear() -> Iterator[None]:  # all at once would keep the window waiting
+            for dock in others:
+                yield dock.show()
+            yield first.raise_()
+
+        self.appearing.carry_out(appear())
+
+    def hide(self) -> None:
+        """Show none of them."""
+        self.appearing.carry_out()
         for dock in self.all:
-            dock.show()
-        first.raise_()
+            dock.hide()
 
     def show_figure(self, figure: Any) -> None:
         """Tell the panels about a new figure."""

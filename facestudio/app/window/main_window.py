@@ -327,6 +327,7 @@ class MainWindow(QMainWindow):
     def _show_workspace(self, on: bool) -> None:
         showing = self.pages.currentWidget() is self.splitter
         if showing and not on:
+            self._docks.appearing.finish()
             self.settings.set_layout("docks", self.saveState(_LAYOUT_VERSION))
         self.pages.setCurrentWidget(self.splitter if on else self.welcome)
         self.menus.toolbar.setVisible(on)
@@ -338,8 +339,7 @@ class MainWindow(QMainWindow):
                 self._docks.arrange()
             self.menus.toolbar.show()
         if not on:
-            for dock in self._docks.all:
-                dock.hide()
+            self._docks.hide()
             self.setWindowTitle("facestudio")
             self.message.setText(tr("Ready"))
             self.welcome.show_photos(self.settings.recent)
@@ -378,6 +378,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         if self.pages.currentWidget() is self.splitter:
+            self._docks.appearing.finish()
             self.settings.set_layout("docks", self.saveState(_LAYOUT_VERSION))
         self.settings.set_layout("window", self.saveGeometry())
         self.settings.set_layout("splitter", self.splitter.saveState())
