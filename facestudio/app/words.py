@@ -76,33 +76,31 @@ CORE_TEXTS = "core.json"
 
 
 @cache
-def core_texts() -> tuple[str, ...]:
-    """Return the texts of the core, those that say most first."""
+def core_texts() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the texts of the core and what stands between their values, those that say most first."""
     try:
         found = json.loads((resources() / "translations" / CORE_TEXTS).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # what the core says then stays English
         return ()
-    return tuple(sorted(found, key=lambda text: (text.count("{"), -len(_PLACE.sub("", text)))))
+    texts = [(text, tuple(_PLACE.split(text))) for text in found]
+    return tuple(sorted(texts, key=lambda pair: (len(pair[1]), -sum(map(len, pair[1])))))
 
 
 _PLACE = re.compile(r"\{\d+\}")
 
 
-def _values(template: str, text: str) -> tuple[str, ...] | None:
-    """Return the values that make a template this text; None if none do."""
-    parts = _PLACE.split(template)
-    if len(parts) == 1:
-        return () if template == text else None
-    # Most templates end here: to compile them all would keep the window waiting.
+def _values(parts: tuple[str, ...], text: str) -> tuple[str, ...] | None:
+    """Return the values that make this text of what stands between them; None if none do."""
+    # Most end here: to compile them all would keep the window waiting.
     if not (text.startswith(parts[0]) and text.endswith(parts[-1])):
         return None
-    match = _compiled(template).fullmatch(text)
+    match = _compiled(parts).fullmatch(text)
     return None if match is None else match.groups()
 
 
 @cache
-def _compiled(template: str) -> "re.Pattern[str]":
-    return re.compile("(.+?)".join(re.escape(part) for part in _PLACE.split(template)), re.DOTALL)
+def _compiled(parts: tuple[str, ...]) -> "re.Pattern[str]":
+    return re.compile("(.+?)".join(re.escape(part) for part in parts), re.DOTALL)
 
 
 def said(text: str, /) -> str:
@@ -112,11 +110,11 @@ def said(text: str, /) -> str:
     `packaging/translations.py` collects (docs/adr/0035). What matches none stays as it is.
     """
     best: tuple[int, str] | None = None
-    for template in core_texts():
-        found = _values(template, text)
+    for template, parts in core_texts():
+        found = _values(parts, text)
         if found is None:
             continue
-        literal = len(_PLACE.sub("", template))
+        literal = sum(map(len, parts))
         if best is None or literal > best[0]:
             values = [said(value) if " " in value else value for value in found]
             best = literal, tr(template).format(*values)

@@ -1,5 +1,6 @@
 """The photo editor: turns pointer and keys into edits."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -24,6 +25,7 @@ from facestudio.app.editor.painting import Emphasis
 from facestudio.app.editor.picture import Picture
 from facestudio.app.editor.pins import PinDrag, PinTool
 from facestudio.app.words import tr
+from facestudio.landmarks.schemes import load_scheme
 
 _ARROWS = {
     Qt.Key.Key_Left: (-1, 0),
@@ -61,6 +63,11 @@ class PhotoEditor(PhotoCanvas):
         self._pointer = QPointF(-1000, -1000)
         self._space = False
         document.photo_changed.connect(self._photo_changed)
+
+    def prepare(self) -> Iterator[None]:
+        """Read what the first landmarks are painted with."""
+        load_scheme("ibug68")
+        yield
 
     def _photo_changed(self) -> None:
         self._gesture = None

@@ -12,6 +12,7 @@ from PySide6.QtGui import QImage, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
 from facestudio.app.viewer.shot import Shot
+from facestudio.app.worker.precedence import give_way
 
 _REST_MS = 350
 _FINER = 2
@@ -143,6 +144,7 @@ class _Painter(QObject):
         from facestudio.app.viewer.frame_renderer import FrameRenderer
         from facestudio.render.egl import EglContext
 
+        give_way()
         self._context = EglContext()
         self._context.enter()
         renderer = FrameRenderer()
@@ -326,7 +328,8 @@ class ThreadSurface(QWidget):
         painter = QPainter(self)
         frame = self._frame
         if frame is None:
-            painter.fillRect(self.rect(), self.palette().window())
+            # Of a colour: with a brush, PySide makes 180 presets of gradients first.
+            painter.fillRect(self.rect(), self.palette().color(self.backgroundRole()))
         elif self._fits(frame):
             frame.image.setDevicePixelRatio(self.devicePixelRatioF())
             painter.drawImage(0, 0, frame.image)

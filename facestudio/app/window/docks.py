@@ -134,18 +134,21 @@ class Docks:
             dock.hide()
 
     def show_figure(self, figure: Any) -> None:
-        """Tell the panels about a new figure."""
+        """Tell the panels, and the strip of advice, about a new figure."""
         head = None if figure is None else figure.head
 
+        advice = () if head is None else head.advice
+
         def others() -> Iterator[None]:
+            yield self._window.advice_strip.tell(advice)
             yield self.expression.show_head(head)
             yield self._show_camera(figure)
             yield self.adjust.show_head(head)
+            notes = tuple(f"{said(one.text)}. {said(one.help)}" for one in advice)
+            yield from self.head.showing(head, notes)
 
         self.show_expression()
-        advice = () if head is None else head.advice
-        notes = tuple(f"{said(one.text)}. {said(one.help)}" for one in advice)
-        self.turns.carry_out(self.heads.showing(head), others(), self.head.showing(head, notes))
+        self.turns.carry_out(self.heads.showing(head), others())
 
     def follow(self, figure: Any) -> None:
         """Tell what must follow while something is dragged: each repaint takes time from the head."""

@@ -118,7 +118,8 @@ class MainWindow(QMainWindow):
         if command:
             text = tr("The models need ONNX Runtime, which is not installed. Install it with")
             self.notice.tell(text, command)
-        self.later.carry_out(self._docks.build(), self.appearance.late_icons(), after_ms=_LATER_MS)
+        late = (self._docks.build(), self.appearance.late_icons(), self.editor.prepare())
+        self.later.carry_out(*late, after_ms=_LATER_MS)
 
     # Building the window
 
@@ -271,7 +272,6 @@ class MainWindow(QMainWindow):
         self.viewer.set_figure(figure)
         self.editor.set_wires(None if figure is None else figure.wires)
         self.editor.pins.set_head(None if figure is None else figure.head)
-        self.advice_strip.tell(() if figure is None else figure.head.advice)
         if self.document.in_gesture:  # each repaint of the window takes time from the head that follows
             self.panels.follow(figure)
         else:

@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from facestudio.app.worker.maker import LocalMaker, Maker, unheard
+from facestudio.app.worker.precedence import give_way
 from facestudio.app.worker.report import ErrorReport
 from facestudio.app.worker.wire import Wire
 from facestudio.errors import CancelledError
@@ -26,6 +27,7 @@ def serve(connection: Connection, aside: Connection, make_maker: Any = LocalMake
     signal.signal(
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches all processes of a terminal: the window decides
+    give_way()
     _Server(Wire(connection), Wire(aside), make_maker()).run()
 
 
