@@ -18,8 +18,9 @@ POINT_CAUTION = 3.0
 """Located points err in more ways together than their learnt covariance tells: it is taken this much wider, by what
 measured best on held-out photos (docs/shape.md)."""
 
-MOVED_CAUTION = 3.0
-"""So much wider is the noise of points that the observer moved: it errs of them as it errs of identity."""
+MOVED_CAUTION = (3.0, 12.0)
+"""So much wider is the noise of points that the observer moved, in real and in drawn photos: it errs of them as it errs
+of identity, and to drawn photos, which it knows, they add nothing (docs/adr/0041)."""
 
 _REACH = 0.22  # how far a correction carries, in distances between the outer eye corners
 _JAW_SIGMA_MM = 2.5
@@ -29,6 +30,13 @@ _SUREST_MM = 0.5  # no located point is taken to be surer
 _JAW_TURNED = 10.0
 _JAW_LOWER_MM, _JAW_ASIDE_MM = 10.0, 5.0
 _EYE_CORNERS = (36, 45)  # outer corners in ibug68
+
+
+def by_kind(pair: tuple[float, float], located: Landmarks | None) -> float:
+    """Return a factor between those for real and drawn photos, by how likely located landmarks are in a drawn one."""
+    real, drawn = pair
+    share = 0.0 if located is None else located.drawn
+    return float(real ** (1 - share) * drawn**share)
 
 
 def pixels_per_mm(camera: Camera) -> float:
@@ -241,7 +249,7 @@ def face_sight(
     noise
         Of the mesh, if the caller knows it: then nothing else counts.
     """
-    own = None if refined is None else load_observer().noise.scaled(MOVED_CAUTION)
+    own = None if refined is None else load_observer().noise.scaled(by_kind(MOVED_CAUTION, located))
     counts = noise is None and located.method != "mesh478"
     wide = noise or mesh_noise().scaled(POINT_CAUTION)
     return FaceSight(face.mesh.points, wide, face.expression, refined, own, trust, located, counts)

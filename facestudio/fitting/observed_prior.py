@@ -7,6 +7,7 @@ import numpy as np
 
 from facestudio.database.model import HeadDatabase
 from facestudio.database.shape_model import ShapeModel, load_shape_model
+from facestudio.fitting.evidence import by_kind
 from facestudio.fitting.fit_values import Prior
 from facestudio.fitting.noise import PointNoise
 from facestudio.fitting.observer import Observation, load_observer
@@ -65,9 +66,7 @@ def lead_over(located: Landmarks | None, noise: PointNoise | None) -> float:
     """
     if noise is not None:
         return 1.0
-    real, drawn = OBSERVER_LEAD
-    share = 0.0 if located is None else located.drawn
-    return float(real ** (1 - share) * drawn**share)
+    return by_kind(OBSERVER_LEAD, located)
 
 
 def with_observation(prior: Prior, observation: Observation, lead: float = 1.0) -> Prior:

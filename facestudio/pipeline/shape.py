@@ -11,6 +11,7 @@ from facestudio.database.shape_model import load_shape_model
 from facestudio.fitting.depth import DepthRegression, depth_regression
 from facestudio.fitting.evidence import (
     FaceSight,
+    by_kind,
     face_sight,
     landmark_evidence,
     pixels_per_mm,
@@ -74,8 +75,9 @@ PRIOR_VARIANCE = 1.3
 SHRINKAGE = 0.35
 """How far the prior's mean goes from the database's mean to the similar heads'."""
 
-SPLINE_CAUTION = 2.0
-"""So much wider is the noise of located landmarks in the spline, where the observer is trusted."""
+SPLINE_CAUTION = (2.0, 8.0)
+"""So much wider is the noise of located landmarks in the spline, in real and in drawn photos, where the observer is
+trusted."""
 
 _EXPRESSION_SIGMA = 0.15
 _UNKNOWN_EXPRESSION_SIGMA = 0.25
@@ -274,7 +276,7 @@ class ShapeProblem:
         scale = pixels_per_mm(self.first_fit(check).camera)
         sigma = np.sqrt(landmarks.covariance[:, [0, 1], [0, 1]].mean(axis=1)) / scale
         if method == "default":
-            sigma = sigma * SPLINE_CAUTION**self._trust
+            sigma = sigma * by_kind(SPLINE_CAUTION, self._located.located) ** self._trust
         spline = residual_spline(self._template, sigma, landmarks.moved)
         left = without_parting(target - posed, landmarks.moved)
         displaced = apply_residual(self._template, spline, vertices, left)

@@ -102,9 +102,11 @@ def learn_observer(
     metric = face_metric(model, template)
     some = np.linspace(0, count - 1, min(count, _SOME)).astype(np.int32)
     description = _learn_description(samples, some, chosen_points(model, template), mirror)
+    novelty = _learn_novelty(description, samples, some)
     descriptions = np.concatenate(
         [described(description, samples, side, np.arange(count, dtype=np.int32)) for side in (0, 1)]
     )
+    every = np.array([novelty.of(row, len(description.chosen)) for row in descriptions[:count]])
     shifts = np.stack([samples.shifts, samples.shifts[:, mirror] * [-1.0, 1.0]])
     identities = np.stack([samples.identities, samples.identities @ mirrored])
     targets = np.concatenate([identities, shifts.reshape(2, count, -1)], axis=2).reshape(2 * count, -1)
@@ -118,6 +120,11 @@ def learn_observer(
         own = (one[:, :modes] + np.linalg.solve(mirrored.T, other[:, :modes].T).T) / 2
         return own, (one[:, modes:].reshape(back.shape) + back) / 2
 
+    # In millimetres of the face, so that what counts in a face counts here.
+    forms = identities[:, some] @ np.linalg.cholesky(metric + 1e-9 * np.trace(metric) * np.eye(modes))
+    strengths = _strengths(descriptions, forms.reshape(-1, modes), some, len(description.chosen))
+    descriptions *= strengths
+
     curve: list[tuple[int, float]] = []
     found = _Found(np.zeros((0, 0), dtype=np.float32), np.zeros(0), np.zeros((0, 0)))
     for part in (16, 8, 4, 2, 1):
@@ -129,10 +136,9 @@ def learn_observer(
         say(f"{len(few)} photos explain {share:.1%}")
     missed, left = together(found.missed)
     said = found.intercept[modes:] + descriptions @ found.weights[:, modes:]
+    found = replace(found, weights=found.weights * strengths[:, None])  # of descriptions as they are
     _, vectors = np.linalg.eigh((said.T @ said).astype(np.float64))
     fields = vectors[:, ::-1][:, :FIELDS].T
-    novelty = _learn_novelty(description, samples, some)
-    every = np.array([novelty.of(row, len(description.chosen)) for row in descriptions[:count]])
     near = _by_novelty(every, samples.identities, missed, metric)
     own_mm = left * samples.millimetres[:, None, None]
     before = (samples.shifts - samples.shifts.mean(axis=0)) * samples.millimetres[:, None, None]
@@ -173,6 +179,22 @@ def described(description: Description, samples: ShapeSamples, side: int, rows: 
         part = rows[first : first + 100]
         out[first : first + 100] = description.of(samples.features[part, side].astype(np.float32))
     return out
+
+
+def _strengths(descriptions: Float32Array, forms: FloatArray, some: IntArray, points: int) -> Float32Array:
+    """Return how strongly each number of descriptions (2 N, F) counts in the regression, (F,).
+
+    Channels are brought half way to one spread; points count by the square of what a first regression, on some of the
+    photos `some` whose faces and their mirror images have the `forms` (2 n, Q), takes from them. Measured in
+    docs/shape.md.
+    """
+    few = descriptions[some].reshape(len(some), points, -1)
+    spread = np.sqrt(np.square(few - few.mean(axis=0)).mean(axis=(0, 1)))
+    channels = np.tile(np.sqrt(spread.mean() / np.maximum(spread, 1e-6 * spread.mean())), points)
+    both = np.concatenate([some, len(descriptions) // 2 + some])
+    found = regression(descriptions[both] * channels, forms)
+    taken = np.square(found.weights).reshape(points, -1).sum(axis=1)
+    return np.asarray(channels * np.repeat(taken / taken.mean(), len(channels) // points), dtype=np.float32)
 
 
 def regression(x: Float32Array, y: FloatArray) -> _Found:
