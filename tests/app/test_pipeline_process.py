@@ -16,6 +16,7 @@ from makers import peculiar
 
 from facestudio.app.viewer.figure import common
 from facestudio.app.worker.maker import LocalMaker
+from facestudio.app.worker.precedence import give_way
 from facestudio.app.worker.remote import ProcessMaker, ReportedError
 from facestudio.database.model import DEFAULT_DATABASE
 from facestudio.errors import CancelledError
@@ -202,3 +203,25 @@ def test_it_ends_when_the_app_is_killed(checkout: Path, tmp_path: Path) -> None:
         app.kill()
         app.wait()
     wait_until(lambda: not is_running(pid))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there threads have a priority each")
+def test_what_gives_way_is_that_thread_and_those_it_starts() -> None:
+    before, seen = os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), list[int]()
+
+    def look() -> None:
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    def work() -> None:
+        give_way()
+        look()
+        started = threading.Thread(target=look)
+        started.start()
+        started.join()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert len(seen) == 2
+    assert min(seen) > before
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

@@ -247,6 +247,20 @@ def test_docks_and_window_are_where_they_were(
     assert again.splitter.sizes()[0] / sum(again.splitter.sizes()) == pytest.approx(share, abs=0.06)
 
 
+def test_docks_appear_one_after_another_and_none_is_lost(
+    make_window: Make, photo_file: Path, qtbot: Any
+) -> None:
+    window = make_window(photo_file)
+    qtbot.waitUntil(lambda: not window.docks[0].isHidden(), timeout=20_000)
+    window.close()  # at once: the layout that is remembered has all of them
+    again = make_window(photo_file)
+    qtbot.waitUntil(lambda: again.document.landmarks is not None, timeout=20_000)
+    assert not any(dock.isHidden() for dock in again.docks)
+    again.close_photo()
+    qtbot.wait(50)
+    assert all(dock.isHidden() for dock in again.docks)
+
+
 def test_settings_that_make_no_sense_do_not_stop_the_app(
     tmp_path: Path, make_window: Make, qtbot: Any
 ) -> None:

@@ -16,6 +16,7 @@ from facestudio.training.shape_observer import (
     RIDGE,
     _by_numbers,
     _by_photos,
+    _strengths,
     face_metric,
     learn_observer,
     mirrored_identities,
@@ -61,6 +62,25 @@ def test_what_is_there_is_found_and_its_errors_are_those_of_photos_left_out() ->
     real = np.einsum("ni,ij,nj->n", missed, metric, missed).mean()
     # What it says of its errors, from photos left out one by one, holds for heads it never saw.
     assert np.trace(metric @ observer.covariance) == pytest.approx(real, rel=0.25)
+
+
+def test_what_tells_more_counts_more() -> None:
+    rng = np.random.default_rng(11)
+    count, points, channels = 150, 40, 12
+    forms = rng.normal(size=(2 * count, 6))
+    ways = rng.normal(size=(6, points, channels))
+    ways[:, 8:] = 0  # only the first points know anything
+    seen = np.tensordot(forms, ways, axes=1) + 3 * rng.normal(size=(2 * count, points, channels))
+    spread = np.geomspace(4, 0.25, channels)
+    x = (seen * spread).reshape(2 * count, -1).astype(np.float32)
+    strengths = _strengths(x, forms, np.arange(count, dtype=np.int32), points).reshape(points, channels)
+    assert strengths.dtype == np.float32
+    assert strengths[:8].mean() > 4 * strengths[8:].mean()
+    # Channels come half way to one spread.
+    np.testing.assert_allclose(strengths[0] / strengths[0, 0], np.sqrt(spread[0] / spread), rtol=0.15)
+    alike = np.square(regression(x, forms).missed).mean()
+    weighed = np.square(regression(x * strengths.ravel(), forms).missed).mean()
+    assert weighed < 0.9 * alike
 
 
 def test_nothing_is_found_where_there_is_nothing() -> None:
