@@ -18,8 +18,8 @@ _REST_MS = 350
 _FINER = 2
 _STRIPS = 6
 # Sizes to draw at while something moves, and the frame times that choose between them.
-_MOTION_SCALES = (1.0, 0.75, 0.5)
-_SLOW_MS, _FAST_MS = 24.0, 9.0
+_MOTION_SCALES = (1.0, 0.75, 0.5, 0.4)
+_SLOW_MS, _FAST_MS = 20.0, 9.0
 _END_MS = 10_000
 
 
