@@ -136,7 +136,6 @@ class Docks:
     def show_figure(self, figure: Any) -> None:
         """Tell the panels, and the strip of advice, about a new figure."""
         head = None if figure is None else figure.head
-
         advice = () if head is None else head.advice
 
         def others() -> Iterator[None]:
