@@ -21,6 +21,8 @@ from facestudio.fitting.problem import Guess, MapProblem, Normal, guess_at, loca
 from facestudio.fitting.sparse_model import SparseModel
 from facestudio.values import BoolArray, Camera, FloatArray
 
+_SETTLED = 1e-4  # of the cost: where a step would gain less, that is the end
+_SHORTER, _SHORTEST = 0.4, 1e-3  # a step that leads up is made so much shorter, and given up at last
 _FACTORS_KEPT = 32  # of a steady fit: a drag needs a handful
 
 
@@ -184,29 +186,32 @@ def _descend(
     """Go down from a guess: return where that ends, the normal equations there, and the number of steps."""
     normal = normal_at(guess)
     end = len(problem.pose_and_identity)
-    damping = 1e-3
+    damping, length = 1e-3, 1.0
+    update = np.zeros_like(normal.right)
     steps = 0
     while steps < iterations:
         steps += 1
         check()
-        free = np.concatenate([problem.pose_and_identity, _movable(guess.expression, normal.right[end:])])
-        update = np.zeros_like(normal.right)
-        update[free] = solve(normal, free, damping)
-        trial = problem.moved(guess, update)
-        if not trial.in_front():
-            raise NoFaceError("The landmarks do not fit a face in front of the camera")
-        new = normal_at(trial)
-        if new.cost > normal.cost * (1 + 1e-9):
-            damping *= 10
-            if damping > 1e6:
+        if length == 1.0:
+            movable = _movable(guess.expression, normal.right[end:])
+            free = np.concatenate([problem.pose_and_identity, movable])
+            update = np.zeros_like(normal.right)
+            update[free] = solve(normal, free, damping)
+            if float(update @ normal.right) < _SETTLED * max(1.0, normal.cost):
+                steps -= 1
+                break  # that little is left to gain
+        trial = problem.moved(guess, length * update)
+        new = normal_at(trial) if trial.in_front() else None
+        if new is None or new.cost > normal.cost * (1 + 1e-9):
+            # Too far: the same way, but not as far.
+            length *= _SHORTER
+            if length < _SHORTEST:
+                if new is None:
+                    raise NoFaceError("The landmarks do not fit a face in front of the camera")
                 break
             continue
-        gain = normal.cost - new.cost
-        settled = gain < 1e-4 * max(1.0, normal.cost)
-        guess, normal = trial, new
+        guess, normal, length = trial, new, 1.0
         damping = max(damping / 10, 1e-6)
-        if settled:
-            break
     return guess, normal, steps
 
 

@@ -144,7 +144,7 @@ class Runner:
                 located.landmarks, fit, heads, request.method, token.check, live, request.pins
             ),
         )
-        head = _head(request, located, shape, heads, database)
+        head = _head(request, located, shape, heads, how)
         if request.texture_size:
             texture = stage(
                 Stage.TEXTURE,
@@ -220,7 +220,7 @@ class Runner:
         )
         shape, one = shapes[request.shown], all_of[request.shown]
         head = replace(
-            _head(one.request, one.located, shape, heads, database),
+            _head(one.request, one.located, shape, heads, retrieval_method(one.request.method, database)),
             photos=together.photo_fits(all_of, shapes),
         )
         if request.texture_size:
@@ -319,7 +319,7 @@ def _head(
     located: Located,
     shape: Shape,
     heads: tuple[SimilarHead, ...],
-    database: HeadDatabase,
+    retrieval: str,
 ) -> Head:
     template, deltas = load_template(), shape.expression_deltas
     landmarks: Landmarks = located.landmarks
@@ -336,7 +336,7 @@ def _head(
         landmark_vertices=template.ibug68.nearest_vertices(),
         similar_heads=heads,
         landmark_method=landmarks.method,
-        retrieval_method=retrieval_method(request.method, database),
+        retrieval_method=retrieval,
         shape_method=shape.method,
         database=request.database,
         uncertainty_mm=shape.uncertainty_mm,

@@ -66,7 +66,7 @@ class PersonPhoto(ShapeProblem):
 
     def head(self, fit: Fit) -> FloatArray:
         """Return the neutral head of a fit, without what splines add, (V, 3) mm."""
-        return self._database.shape(fit.identity) + self._local.T @ fit.local
+        return self._database.shape(fit.identity) + (fit.local.T @ self._local).T
 
     def uncertainty(self, fit: Fit) -> Float32Array:
         """Return how far each vertex of a fit may be off, (V,) mm."""

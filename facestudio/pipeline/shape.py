@@ -269,7 +269,7 @@ class ShapeProblem:
             return self.pinned(exact, pins, np.ones(68, dtype=np.bool_))
         fit = self.with_pins(self._among(landmarks, fit, heads, statistical, method, check), pins)
         check()
-        vertices = self._database.shape(fit.identity) + self._local.T @ fit.local
+        vertices = self._database.shape(fit.identity) + (fit.local.T @ self._local).T
         target = self._targets(landmarks, fit, heads)
         posed = self._landmark_model.points(fit.identity, fit.expression, fit.local)
         # The first fit's scale, not this one's: then the spline is the same for the whole of a drag.
@@ -380,7 +380,7 @@ class ShapeProblem:
     def with_pins(self, fit: Fit, pins: Pins) -> Fit:
         """Return a fit once the pins of this photo are known too."""
         if any(pin.outline for pin in pins):
-            head = self._database.shape(fit.identity) + self._local.T @ fit.local
+            head = self._database.shape(fit.identity) + (fit.local.T @ self._local).T
             offsets = np.tensordot(fit.expression, mean_expressions(self._database, self._template), axes=1)
             pins = slid(self._template, fit.camera, head + offsets, pins)
         return fit_with_pins(fit, pins, self._database, self._template, self._landmark_model, self._local)

@@ -240,3 +240,28 @@ def test_a_steady_fit_forgets_where_the_points_were(model):
     for name in ("identity", "expression", "local", "identity_covariance", "local_covariance"):
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
         np.testing.assert_allclose(getattr(fresh, name), getattr(again, name), atol=1e-9)
+
+
+def test_a_steady_fit_stops_where_nothing_is_left_to_gain(model):
+    steady, evidence, *_ = _steady(model)
+    goal = evidence.pixels + np.array([2.0, 1.0])
+    ended = steady.to(goal, 40)
+    assert 0 < ended.iterations < 8
+    longer = steady.to(goal, 400)
+    assert longer.iterations == ended.iterations
+    np.testing.assert_array_equal(longer.identity, ended.identity)
+
+
+def test_a_step_too_far_is_shortened(model):
+    steady, evidence, *_ = _steady(model)
+    # Points torn away: with the curvature of the start, whole steps lead up, or behind the camera.
+    goal = evidence.pixels.copy()
+    goal[::40] += np.array([250.0, -180.0])
+    costs = []
+    for steps in (0, 2, 5, 10, 40):
+        fit = steady.to(goal, steps)
+        left = steady._problem.of_pixels(goal)
+        guess = problem.guess_at(model, fit.camera, fit.identity, fit.expression)
+        costs.append(left.steady(guess, steady._hessian).cost)
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] < 0.97 * costs[0]
