@@ -2,7 +2,7 @@
 
 There are no scans of these people. But a head whose proportions are the person's, laid over the photo by a pose alone,
 comes nearer to the 68 points that someone set by hand than the mean head. What all photos have in common (a convention
-of where points lie) is taken out.
+of where points lie) is taken out. Proportions tell more: whether the heads' are the people's, one by one.
 """
 
 from collections.abc import Callable
@@ -27,6 +27,18 @@ from facestudio.training.asm.annotated import read_annotated_folder
 from facestudio.values import FloatArray
 
 METHODS = ("mean", "paper", "map", "default")
+PROPORTIONS = {
+    "between the eyes": (39, 42),
+    "width of the nose": (31, 35),
+    "width of the mouth": (48, 54),
+    "width of the face": (0, 16),
+    "width of the jaw": (4, 12),
+    "bridge to nose": (27, 33),
+    "nose to chin": (33, 8),
+    "bridge to chin": (27, 8),
+}
+"""Distances of two of the 68 points each, as parts of the distance of the outer eye corners in the picture."""
+
 _EYE_CORNERS = (36, 45)
 
 
@@ -42,12 +54,29 @@ class PortraitRow:
 
 
 @dataclass(frozen=True)
+class ProportionRow:
+    """A proportion of the people in photos.
+
+    `by_hand` is the mean of what the points say; `mean_head` and `default` of the mean head and of the heads
+    reconstructed, seen as the photos see them; `correlation` is that of the default's heads with the points, over the
+    photos.
+    """
+
+    name: str
+    by_hand: float
+    mean_head: float
+    default: float
+    correlation: float
+
+
+@dataclass(frozen=True)
 class PortraitReport:
-    """How many photos, how many without a located face or pose, and a row for each method."""
+    """How many photos, how many without a located face or pose, a row for each method, and one for each proportion."""
 
     photos: int
     missed: int
     rows: tuple[PortraitRow, ...]
+    proportions: tuple[ProportionRow, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -76,6 +105,7 @@ def evaluate_portraits(
     database, template = load_database(name), load_template()
     photos, _ = read_annotated_folder(folder, say=say)
     left: dict[str, list[FloatArray]] = {method: [] for method in METHODS}
+    by_hand: list[FloatArray] = []
     missed = 0
     for number, annotated in enumerate(photos):
         photo = annotated.load()
@@ -101,6 +131,7 @@ def evaluate_portraits(
             continue
         for method in METHODS:
             left[method].append(found[method])
+        by_hand.append(annotated.points / eyes * 100)
         say(f"{number + 1} of {len(photos)}: {annotated.path.name}")
     count = len(left["mean"])
     if count < 3:
@@ -112,7 +143,28 @@ def evaluate_portraits(
     for method in METHODS:
         every, inner = _unexplained(left[method])
         rows.append(PortraitRow(method, every, inner, every / base[0], inner / base[1]))
-    return PortraitReport(count, missed, tuple(rows))
+    return PortraitReport(count, missed, tuple(rows), _proportions(np.stack(by_hand), left))
+
+
+def _proportions(by_hand: FloatArray, left: dict[str, list[FloatArray]]) -> tuple[ProportionRow, ...]:
+    """Return the proportions of points set by hand (n, 68, 2) and of heads from which they are left so far off."""
+
+    def parts(points: FloatArray, pair: tuple[int, int]) -> FloatArray:
+        first, second = _EYE_CORNERS
+        eyes = np.linalg.norm(points[:, first] - points[:, second], axis=1)
+        return np.asarray(np.linalg.norm(points[:, pair[0]] - points[:, pair[1]], axis=1) / eyes)
+
+    mean, own = by_hand - np.stack(left["mean"]), by_hand - np.stack(left["default"])
+    rows: list[ProportionRow] = []
+    for name, pair in PROPORTIONS.items():
+        real, said = parts(by_hand, pair), parts(own, pair)
+        alike = float(np.corrcoef(real, said)[0, 1])
+        rows.append(
+            ProportionRow(
+                name, float(real.mean()), float(parts(mean, pair).mean()), float(said.mean()), alike
+            )
+        )
+    return tuple(rows)
 
 
 def _unexplained(left: list[FloatArray]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ The stranger the photo, the less they count.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from facestudio.landmarks.mesh_features import CHANNELS, mesh_features
 from facestudio.paths import models
 from facestudio.values import ByteArray, Float32Array, FloatArray, IntArray, read_only
 
-OBSERVER_FORMAT = 2
+OBSERVER_FORMAT = 3
 OBSERVER_FILE = "shape-observer.npz"
 _MESH_POINTS = 478
 
@@ -56,7 +56,10 @@ class Observation:
 
 @dataclass(frozen=True, eq=False)
 class Description:
-    """How faces are described: channels of the landmarker's layers at chosen points, fewer of them.
+    """How faces are described: channels of the landmarker's layers at chosen points, fewer of them, and products.
+
+    What a point shows means one thing in a face seen from the front and another in one turned aside: products of the
+    strongest numbers at each point with numbers that tell how the whole face lies let a linear regression know.
 
     Attributes
     ----------
@@ -68,30 +71,50 @@ class Description:
         (N, CHANNELS) float32: the average at each point.
     channels
         (CHANNELS, C) float32: what is kept of them.
+    overall
+        (N C, S) float32: numbers that tell how the whole face lies.
+    strongest
+        (N, C, D) float32: the strongest numbers at each point.
     """
 
     chosen: IntArray
     mirror: IntArray
     mean: Float32Array
     channels: Float32Array
+    overall: Float32Array = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    strongest: Float32Array = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.float32))
 
     def __post_init__(self) -> None:
         for name in ("chosen", "mirror"):
             object.__setattr__(self, name, read_only(getattr(self, name), np.int32))
-        for name in ("mean", "channels"):
+        for name in ("mean", "channels", "overall", "strongest"):
             object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
-        if self.mean.shape != (len(self.chosen), CHANNELS) or len(self.channels) != CHANNELS:
+        points, kept = len(self.chosen), self.channels.shape[1]
+        fits = self.mean.shape == (points, CHANNELS) and len(self.channels) == CHANNELS
+        if self.overall.size or self.strongest.size:
+            fits = fits and len(self.overall) == points * kept and self.strongest.shape[:2] == (points, kept)
+        if not fits:
             raise ModelError("shape observer: its description does not fit together")
 
     @property
     def size(self) -> int:
-        """How many numbers describe a face."""
+        """How many numbers describe a face, with the products."""
+        return self.plain + len(self.chosen) * self.strongest.shape[2] * self.overall.shape[1]
+
+    @property
+    def plain(self) -> int:
+        """How many of them, the first ones, are no products."""
         return len(self.chosen) * self.channels.shape[1]
 
     def of(self, features: Float32Array) -> Float32Array:
         """Return descriptions (n, size) float32 of features (n, N, CHANNELS)."""
-        kept = (features - self.mean) @ self.channels
-        return kept.astype(np.float32, copy=False).reshape(len(features), -1)
+        kept = np.asarray((features - self.mean) @ self.channels, dtype=np.float32)
+        plain = kept.reshape(len(features), -1)
+        if not self.overall.size:
+            return plain
+        strong = (kept.transpose(1, 0, 2) @ self.strongest).transpose(1, 0, 2).reshape(len(features), -1, 1)
+        products = np.asarray(strong * (plain @ self.overall)[:, None, :], dtype=np.float32)
+        return np.concatenate([plain, products.reshape(len(features), -1)], axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +140,7 @@ class Novelty:
             raise ModelError("shape observer: its novelty does not fit together")
 
     def of(self, description: Float32Array, points: int) -> float:
-        """Return how far a description (size,) of so many points lies from those learnt from, about 1 for them."""
+        """Return how far a description (plain,) of so many points lies from those learnt from, about 1 for them."""
         off = description.reshape(points, -1)[self.points].ravel() - self.mean
         along = self.directions @ off
         left = float(off @ off - along @ along) / self.beyond
@@ -221,7 +244,7 @@ class ShapeObserver:
         features, region = mesh_features(pixels, mesh, how.chosen, how.mirror)
         descriptions = how.of(features)
         identity, shift = self.said(descriptions)
-        novelty = self.novelty.of(descriptions[0], len(how.chosen))
+        novelty = self.novelty.of(descriptions[0, : how.plain], len(how.chosen))
         first, second = self.trust_at
         trust = float(np.exp(-max(0.0, novelty - first) / (second - first)))
         moved = mesh + shift @ region.crop_to_image()[:, :2].T
@@ -244,6 +267,8 @@ def observer_arrays(observer: ShapeObserver) -> dict[str, NDArray[Any]]:
         "mirror": observer.description.mirror,
         "mean": observer.description.mean.astype(np.float16),
         "channels": observer.description.channels,
+        "overall": observer.description.overall.astype(np.float32),
+        "strongest": observer.description.strongest.astype(np.float16),
         "weights": observer.weights.astype(np.float16),
         "intercept": observer.intercept,
         "mirrored": observer.mirrored,
@@ -282,7 +307,12 @@ def load_observer_file(path: Path) -> ShapeObserver:
                 source=meta["source"],
                 shape_version=meta["shape_version"],
                 description=Description(
-                    data["chosen"], data["mirror"], data["mean"].astype(np.float32), data["channels"]
+                    data["chosen"],
+                    data["mirror"],
+                    data["mean"].astype(np.float32),
+                    data["channels"],
+                    data["overall"],
+                    data["strongest"].astype(np.float32),
                 ),
                 weights=data["weights"].astype(np.float32),
                 intercept=data["intercept"],

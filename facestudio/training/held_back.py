@@ -11,13 +11,9 @@ from facestudio.fitting.observer import Description
 from facestudio.landmarks.mesh_features import CHANNELS
 from facestudio.template.model import Template
 from facestudio.training.channels import learn_channels
-from facestudio.training.shape_observer import (
-    described,
-    explained,
-    face_metric,
-    mirrored_identities,
-    regression,
-)
+from facestudio.training.face_description import described
+from facestudio.training.ridge import regression
+from facestudio.training.shape_observer import explained, face_metric, mirrored_identities
 from facestudio.training.shape_samples import KINDS, ShapeSamples, chosen_points, mirrored_points
 from facestudio.values import BoolArray, FloatArray, IntArray
 
@@ -50,7 +46,7 @@ def held_back(
 ) -> tuple[HeldBack, ...]:
     """Hold back each kind of light, hair and skin, and read photos of it.
 
-    Every other photo is judged on, the rest is learnt from.
+    Every other photo is judged on, the rest is learnt from, by descriptions without products.
 
     Parameters
     ----------
@@ -67,16 +63,13 @@ def held_back(
     order = np.random.default_rng(0).permutation(len(samples.identities)).astype(np.int32)
     judged, rest = np.sort(order[::2]), order[1::2]
     some = samples.features[rest[:1000]].astype(np.float32).reshape(-1, len(chosen), CHANNELS)
-    description = Description(chosen, mirror, *learn_channels(some))
+    describe = described(Description(chosen, mirror, *learn_channels(some)), samples)
 
     def missed(learnt: IntArray, asked: IntArray) -> FloatArray:
         """Return what a regression that learnt from some photos misses of the coefficients of others."""
-        both = np.concatenate([described(description, samples, side, learnt) for side in (0, 1)])
         own = samples.identities[learnt]
-        found = regression(both, np.concatenate([own, own @ mirrored]))
-        one, other = (
-            found.intercept + described(description, samples, side, asked) @ found.weights for side in (0, 1)
-        )
+        found = regression(describe, learnt, np.concatenate([own, own @ mirrored]))
+        one, other = found.intercept + describe(asked) @ found.weights
         said = (one + np.linalg.solve(mirrored.T, other.T).T) / 2
         return np.asarray(samples.identities[asked] - said, dtype=np.float64)
 

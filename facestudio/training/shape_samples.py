@@ -102,6 +102,9 @@ def read_samples(
     mirror = mirrored_points(template.mesh478.points(model.mean))
     files = [file for folder in folders for file in sorted(folder.rglob("*.npz"))]
     parts: list[dict[str, NDArray[Any]]] = []
+    # Joined as they come: there is no room for them twice. What is not filled takes no memory.
+    features = np.empty((len(files), 2, len(chosen), CHANNELS), dtype=np.float16)
+    usable = 0
     for first in range(0, len(files), _SHARD):
         some = files[first : first + _SHARD]
         kept = None if work is None else work / f"{_fingerprint(some, model)}.npz"
@@ -113,13 +116,15 @@ def read_samples(
             if kept is not None:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 save_arrays(kept, parts[-1])
+        own = parts[-1].pop("features")
+        features[usable : usable + len(own)] = own
+        usable += len(own)
         say(f"{first + len(some)} of {len(files)} photos")
-    usable = sum(len(part["identities"]) for part in parts)
     if usable < _FEWEST:
         raise UnreadableInputError(f"There are {usable} usable synthetic photos: {_FEWEST} are needed")
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return ShapeSamples(
-        joined["features"],
+        features[:usable],
         joined["identities"],
         joined["shifts"],
         joined["millimetres"],

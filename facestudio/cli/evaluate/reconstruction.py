@@ -176,5 +176,11 @@ def _portraits(args: argparse.Namespace, console: Console) -> int:
     for row in report.rows:
         left = f"{row.all_points:6.2f} {row.inner_points:6.2f}"
         console.result(f"{row.method:<10} {left}   {row.ratio_all:5.0%} {row.ratio_inner:5.0%}")
+    console.result(
+        "\nproportions, of the eyes' distance: by hand, mean head, default; correlation of default and hand"
+    )
+    for part in report.proportions:
+        means = f"{part.by_hand:6.3f} {part.mean_head:6.3f} {part.default:6.3f}"
+        console.result(f"{part.name:<19} {means}   {part.correlation:5.2f}")
     console.document(report.as_dict())
     return 0

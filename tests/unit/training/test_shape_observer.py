@@ -11,17 +11,10 @@ from facestudio.cli.main import main
 from facestudio.database.shape_model import load_shape_model
 from facestudio.landmarks.mesh_features import CHANNELS
 from facestudio.template.model import load_template
+from facestudio.training.face_description import learn_strengths
 from facestudio.training.held_back import held_back
-from facestudio.training.shape_observer import (
-    RIDGE,
-    _by_numbers,
-    _by_photos,
-    _strengths,
-    face_metric,
-    learn_observer,
-    mirrored_identities,
-    regression,
-)
+from facestudio.training.ridge import regression
+from facestudio.training.shape_observer import face_metric, learn_observer, mirrored_identities
 from facestudio.training.shape_samples import POINTS, ShapeSamples, mirrored_points
 
 TEMPLATE, MODEL = load_template(), load_shape_model()
@@ -72,14 +65,15 @@ def test_what_tells_more_counts_more() -> None:
     ways[:, 8:] = 0  # only the first points know anything
     seen = np.tensordot(forms, ways, axes=1) + 3 * rng.normal(size=(2 * count, points, channels))
     spread = np.geomspace(4, 0.25, channels)
-    x = (seen * spread).reshape(2 * count, -1).astype(np.float32)
-    strengths = _strengths(x, forms, np.arange(count, dtype=np.int32), points).reshape(points, channels)
+    x = (seen * spread).reshape(2, count, -1).astype(np.float32)
+    strengths = learn_strengths(x, forms, points).reshape(points, channels)
     assert strengths.dtype == np.float32
     assert strengths[:8].mean() > 4 * strengths[8:].mean()
     # Channels come half way to one spread.
     np.testing.assert_allclose(strengths[0] / strengths[0, 0], np.sqrt(spread[0] / spread), rtol=0.15)
-    alike = np.square(regression(x, forms).missed).mean()
-    weighed = np.square(regression(x * strengths.ravel(), forms).missed).mean()
+    every = np.arange(count, dtype=np.int32)
+    alike = np.square(regression(lambda rows: x[:, rows], every, forms).missed).mean()
+    weighed = np.square(regression(lambda rows: x[:, rows] * strengths.ravel(), every, forms).missed).mean()
     assert weighed < 0.9 * alike
 
 
@@ -104,33 +98,6 @@ def test_photos_of_a_kind_held_back_are_read_by_a_regression_that_never_saw_it()
     assert one.photos > 60
     assert one.unseen < one.seen
     assert told["light", "sun"].photos > one.photos
-
-
-def test_errors_of_photos_left_out_are_those_of_a_regression_without_them() -> None:
-    rng = np.random.default_rng(4)
-    x = rng.normal(size=(40, 300)).astype(np.float32)
-    y = rng.normal(size=(40, 5))
-    x -= x.mean(axis=0)
-    y -= y.mean(axis=0)
-    missed = regression(x, y).missed
-    strength = float((x.astype(np.float64) ** 2).sum()) / len(x)
-    for photo in (0, 7):
-        own = np.array([photo, photo + 20])
-        rest = np.setdiff1d(np.arange(40), own)
-        gram = x[rest].astype(np.float64) @ x[rest].T / strength + RIDGE * np.eye(38)
-        said = x[own].astype(np.float64) @ x[rest].T / strength @ np.linalg.solve(gram, y[rest])
-        np.testing.assert_allclose(missed[own], y[own] - said, atol=2e-3)
-
-
-def test_few_and_many_samples_are_solved_alike() -> None:
-    rng = np.random.default_rng(6)
-    x = rng.normal(size=(60, 50)).astype(np.float32)
-    y = x[:, :4] @ rng.normal(size=(4, 3)) + rng.normal(size=(60, 3))
-    off = x - x.mean(axis=0)
-    one, missed = _by_photos(off.copy(), y.astype(np.float32))
-    other, too = _by_numbers(off.copy(), y.astype(np.float32))
-    np.testing.assert_allclose(one, other, atol=2e-4)
-    np.testing.assert_allclose(missed, too, atol=2e-3)
 
 
 def test_points_and_their_mirror_images_take_each_others_places() -> None:
