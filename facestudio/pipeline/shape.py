@@ -84,7 +84,7 @@ _UNKNOWN_EXPRESSION_SIGMA = 0.25
 _NO_TONGUE = 1e-3
 _IRISES = [468, 473]  # their centres in mesh478
 # Both start at a converged fit, from which a correction or a nearer prior is a short way; they are what a drag costs.
-_CORRECTION_STEPS, _FINAL_STEPS = 2, 4
+_CORRECTION_STEPS, _FINAL_STEPS = 2, 3
 _FULL_STEPS = 12
 
 
