@@ -19,10 +19,17 @@ from facestudio.values import BoolArray, Float32Array, FloatArray, IntArray, rea
 WORK_SIZE = 512
 """Masks, light and fusion are found at this size at most: a texel is about a millimetre."""
 
+_SMALL, _SMALL_WORK_SIZE = 1024, 256  # textures up to the first are worked out at the second
+
 PLACE_SIZE = 1024
 """The texels' places are found at this size at most, and between them linearly."""
 
 _REACH = 6  # texels beyond a chart's edge that have a place, so that what is interpolated there is right
+
+
+def work_size(size: int) -> int:
+    """Return the size of the atlas that a texture of `size` texels a side is worked out on."""
+    return min(size, _SMALL_WORK_SIZE if size <= _SMALL else WORK_SIZE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +51,21 @@ class PlaceGrid:
     corners: IntArray
     weights: Float32Array
 
-    def grid(self, values: FloatArray | Float32Array) -> Float32Array:
-        """Interpolate values (V_1, C) over the atlas, (S, S, C) float32; zero away from the charts."""
+    def grid(self, values: FloatArray | Float32Array, where: BoolArray | None = None) -> Float32Array:
+        """Interpolate values (V_1, C) over the atlas, (S, S, C) float32; zero away from the charts.
+
+        With `where` (S, S) bool it is zero elsewhere too.
+        """
         table = np.asarray(values, dtype=np.float32)
-        found = np.take(table, self.corners[:, 0], axis=0) * self.weights[:, :1]
-        found += np.take(table, self.corners[:, 1], axis=0) * self.weights[:, 1:2]
-        found += np.take(table, self.corners[:, 2], axis=0) * self.weights[:, 2:]
+        flat, corners, weights = self.flat, self.corners, self.weights
+        if where is not None:
+            chosen = np.flatnonzero(where.reshape(-1)[flat])
+            flat, corners, weights = flat[chosen], corners[chosen], weights[chosen]
+        found = np.take(table, corners[:, 0], axis=0) * weights[:, :1]
+        found += np.take(table, corners[:, 1], axis=0) * weights[:, 1:2]
+        found += np.take(table, corners[:, 2], axis=0) * weights[:, 2:]
         out = np.zeros((self.size * self.size, table.shape[1]), dtype=np.float32)
-        out[self.flat] = found
+        out[flat] = found
         return out.reshape(self.size, self.size, -1)
 
 

@@ -72,7 +72,7 @@ def hair_model(values: Float32Array, crown: BoolArray) -> ColourModel | None:
 
 
 def smoothed(layout: TexelLayout, values: Float32Array, sigma: float, where: BoolArray) -> Float32Array:
-    """Average texel values (N,) over their surroundings, only among the texels chosen, (N,) float32.
+    """Average texel values (N,) or (N, C) over their surroundings, only among the texels chosen; float32.
 
     Parameters
     ----------
@@ -86,10 +86,11 @@ def smoothed(layout: TexelLayout, values: Float32Array, sigma: float, where: Boo
         (N,) bool: texels whose values count.
     """
     weight = where.astype(np.float32)
-    stack = layout.grid(np.stack([values * weight, weight], axis=1))
+    stack = layout.grid(np.column_stack([(values.T * weight).T, weight]))
     stack = cv2.GaussianBlur(stack, (0, 0), sigma * layout.size)
     found = stack[layout.rows, layout.columns]
-    return np.asarray(found[:, 0] / np.maximum(found[:, 1], 1e-3), dtype=np.float32)
+    means = found[:, :-1] / np.maximum(found[:, -1:], 1e-3)
+    return np.asarray(means.reshape(values.shape), dtype=np.float32)
 
 
 def roughness(layout: TexelLayout, colours: Float32Array, core: BoolArray) -> Float32Array:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facestudio.texture.atlas import threefold
-from facestudio.texture.hair import HAIR_SIZE, Exemplar, strands
 from facestudio.texture.layers import Layers
 from facestudio.texture.regions import OPENINGS
 from facestudio.values import ByteArray, Float32Array, FloatArray, Photo
@@ -105,7 +104,7 @@ def compose(
     places: Float32Array,
     fine: NDArray[np.int8] | None,
     fine_gain: float,
-    exemplar: Exemplar | None,
+    strands: Float32Array | None,
     size: int,
     check: Callable[[], None] = lambda: None,
 ) -> ByteArray:
@@ -119,8 +118,8 @@ def compose(
         The part of the photo to sample, and the texels' places (P, P, 2) in the photo; no patch: nothing is seen.
     fine, fine_gain
         Fine structure of the borrowed skin (size, size, 3), and its strength; None at the work atlas' size.
-    exemplar
-        Of the hair, or None.
+    strands
+        (H, H, 3) fine structure of the hair, H at most `size`, or None. Changed in place.
     size
         Edge length, a multiple of the work atlas'.
     check
@@ -129,11 +128,9 @@ def compose(
     work = len(layers.base)
     times = size // work
     out = np.empty((size, size, 3), dtype=np.uint8)
-    hair = None
-    if exemplar is not None and layers.hair.any():
-        hair_size = min(size, HAIR_SIZE)
-        hair = strands(exemplar, hair_size)
-        share = cv2.resize(layers.hair, (hair_size,) * 2, interpolation=cv2.INTER_LINEAR)
+    hair = strands if layers.hair.any() else None
+    if hair is not None:
+        share = cv2.resize(layers.hair, (len(hair),) * 2, interpolation=cv2.INTER_LINEAR)
         hair *= threefold(np.asarray(share, dtype=np.float32))
     used = np.maximum(layers.seen, layers.mirrored)
 

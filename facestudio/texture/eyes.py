@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from facestudio.template.model import EyeChart, Template
-from facestudio.values import BoolArray, ByteArray, FloatArray, read_only
+from facestudio.values import ByteArray, FloatArray, IntArray, read_only
 
 IRIS_DIAMETER_MM = 11.7  # adults: 11.7 +- 0.5 mm
 _IRIS_SPREAD_MM = 1.0  # two standard deviations
@@ -115,20 +115,20 @@ def iris_diameter(mesh: FloatArray, px_per_mm: float) -> float:
     return float(np.clip(found, IRIS_DIAMETER_MM - _IRIS_SPREAD_MM, IRIS_DIAMETER_MM + _IRIS_SPREAD_MM))
 
 
-def paint_eyes(
-    atlas: ByteArray,
+def painted_eyes(
+    size: int,
     template: Template,
     vertices: FloatArray,
     iris_rgb: FloatArray,
     white: float = 1.0,
     diameter_mm: float = IRIS_DIAMETER_MM,
-) -> None:
-    """Paint both eyeballs into an atlas (S, S, 3) uint8 in place.
+) -> list[tuple[IntArray, ByteArray]]:
+    """Paint both eyeballs: for each the texels (flat numbers) of an atlas (size, size) and their colours (N, 3).
 
     Parameters
     ----------
-    atlas
-        Changed here.
+    size
+        Edge length of the atlas.
     template, vertices
         The head, (V, 3) mm.
     iris_rgb
@@ -138,24 +138,38 @@ def paint_eyes(
     diameter_mm
         Of the irises.
     """
+    painted: list[tuple[IntArray, ByteArray]] = []
     for side, chart in enumerate(template.eyes):
-        rows, columns, keep, angle, azimuth, fibres = _painted(chart, len(atlas))
+        flat, angle, azimuth, fibres = _painted(chart, size)
         limbus = iris_angle(template, vertices, side, diameter_mm)
         colour = paint_eye(angle, azimuth, np.asarray(iris_rgb)[side], limbus, fibres=fibres)
         of_white = _step(0.95, 1.08, angle / limbus)[..., None]
         colour *= 1 - (1 - white) * of_white
-        atlas[rows, columns][keep] = np.clip(colour, 0, 255).astype(np.uint8)
+        painted.append((flat, np.clip(colour, 0, 255).astype(np.uint8)))
+    return painted
+
+
+def paint_eyes(
+    atlas: ByteArray,
+    template: Template,
+    vertices: FloatArray,
+    iris_rgb: FloatArray,
+    white: float = 1.0,
+    diameter_mm: float = IRIS_DIAMETER_MM,
+) -> None:
+    """Paint both eyeballs into an atlas (S, S, 3) uint8 in place; see `painted_eyes`."""
+    for flat, colours in painted_eyes(len(atlas), template, vertices, iris_rgb, white, diameter_mm):
+        atlas.reshape(-1, 3)[flat] = colours
 
 
 @lru_cache(maxsize=6)
-def _painted(
-    chart: EyeChart, size: int
-) -> tuple[slice, slice, BoolArray, FloatArray, FloatArray, FloatArray]:
-    """Return an eyeball's block of the atlas, which of it is painted, and there (N,): angle, azimuth, fibres."""
+def _painted(chart: EyeChart, size: int) -> tuple[IntArray, FloatArray, FloatArray, FloatArray]:
+    """Return an eyeball's texels (N,), flat numbers of the atlas, and there: angle, azimuth, fibres."""
     rows, columns, angle, azimuth = eye_texels(chart, size)
     keep = angle <= np.radians(156.0)
+    flat = np.arange(size * size, dtype=np.int32).reshape(size, size)[rows, columns][keep]
     angle, azimuth = read_only(angle[keep], np.float64), read_only(azimuth[keep], np.float64)
-    return rows, columns, keep, angle, azimuth, read_only(iris_fibres(azimuth, angle), np.float64)
+    return read_only(flat, np.int32), angle, azimuth, read_only(iris_fibres(azimuth, angle), np.float64)
 
 
 def iris_colour(pixels: ByteArray, mesh: FloatArray, side: int) -> FloatArray:

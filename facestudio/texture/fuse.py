@@ -1,6 +1,7 @@
 """Makes the texture: the photo where it was seen, its mirror image or a database head's skin for the rest, fused."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,17 +12,16 @@ from facestudio.database.albedo import load_albedo
 from facestudio.database.model import HeadDatabase
 from facestudio.database.skin_axes import skin_coefficients
 from facestudio.errors import ModelError
-from facestudio.geometry.camera import project, to_camera_space
+from facestudio.geometry.camera import to_camera_space
 from facestudio.template.model import load_template
-from facestudio.template.subdivision import topology
 from facestudio.texture.atlas import (
     PLACE_SIZE,
-    WORK_SIZE,
     chart_mask,
     nearest_inside,
     place_grid,
     spread,
     work_inside,
+    work_size,
 )
 from facestudio.texture.beard import beard_amount
 from facestudio.texture.compose import compose, cut_photo
@@ -31,25 +31,24 @@ from facestudio.texture.eyes import (
     IRIS_DIAMETER_MM,
     iris_colour,
     iris_diameter,
-    paint_eyes,
+    painted_eyes,
     white_brightness,
 )
-from facestudio.texture.hair import find_exemplar, plain_exemplar, scalp
+from facestudio.texture.hair import HAIR_SIZE, find_exemplar, plain_exemplar, scalp, strands
 from facestudio.texture.hats import hats_told
 from facestudio.texture.inner import paint_inner
 from facestudio.texture.layers import Layers, make_layers
-from facestudio.texture.layout import SURFACE_LEVEL, prepare_layouts
+from facestudio.texture.layout import prepare_layouts
 from facestudio.texture.lighting import Light, estimate_light, light_gain
 from facestudio.texture.look import PhotoLook, look_at
 from facestudio.texture.masks import Segments, around_the_head, core_texels, segment
 from facestudio.texture.options import TextureOptions
 from facestudio.texture.parts_masks import segment_by_parts
 from facestudio.texture.regions import OPENINGS
-from facestudio.texture.segmenter import photo_parts
+from facestudio.texture.segmenter import PhotoParts, photo_parts
 from facestudio.texture.shine import shine
 from facestudio.texture.strokes import Stroke, covered, stroke_mask
 from facestudio.values import (
-    BoolArray,
     ByteArray,
     Camera,
     Coverage,
@@ -117,31 +116,49 @@ def make_texture(
     Texture
         No empty texel: what lies outside the charts goes on from inside.
     """
-    size, work = options.size, min(options.size, WORK_SIZE)
+    # What does not wait for the rest is done beside it.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        return _made(sitting, database, heads, options, beside, check)
+
+
+def _made(
+    sitting: Sitting,
+    database: HeadDatabase,
+    heads: tuple[SimilarHead, ...],
+    options: TextureOptions,
+    beside: ThreadPoolExecutor,
+    check: Callable[[], None],
+) -> Texture:
+    size, work = options.size, work_size(options.size)
     prepare_layouts(work)
     check()
     photo, camera = sitting.photo, sitting.camera
+    parts = None if options.method == "paste" else beside.submit(_parts, photo, camera)
+    eyes = beside.submit(_eyes, sitting, options.iris, size)
     look = look_at(photo, camera, sitting.vertices, sitting.mesh, work)
     if sitting.unused:
         hidden = covered(stroke_mask(sitting.unused, photo.size), look.projection.pixels)
         look = replace(look, projection=replace(look.projection, visible=look.projection.visible & ~hidden))
     check()
     light = photo_light(look)
-    layers, donor, hair = (_pasted if options.method == "paste" else _fused)(
-        sitting, look, light, database, heads, options, check
-    )
+    if parts is None:
+        layers, donor = _pasted(look, database, heads)
+        hair = None
+    else:
+        found = _find(sitting, look, light, database, heads, options, parts.result())
+        check()
+        wanted = options.scalp == "photo" and found.segments.has_hair
+        hair = beside.submit(_strands, sitting, look, found.segments, size) if wanted else None
+        donor, layers = found.donor, found.layers(look, options, check)
     check()
-    places = _places(sitting, look, min(size, PLACE_SIZE))
+    places = _places(look, layers, min(size, PLACE_SIZE))
     patch = cut_photo(photo, places, np.maximum(layers.seen, layers.mirrored[:, ::-1]), sitting.mesh, size)
-    exemplar = None
-    if hair is not None and layers.hair.any():
-        depth = float(to_camera_space(camera, np.zeros(3))[2])
-        exemplar = find_exemplar(photo, look, hair, camera.fx / max(depth, 1.0)) or plain_exemplar()
     fine = donor.fine(size, work) if size > work else None
     strength = float(donor.gain @ _LUMINANCE)
-    pixels = compose(layers, patch, places, fine, strength, exemplar, size, check)
+    pixels = compose(layers, patch, places, fine, strength, hair and hair.result(), size, check)
     check()
-    _paint_the_rest(pixels, sitting, options.iris)
+    for where, colours in (_painted_inside(size), *eyes.result()):
+        pixels.reshape(-1, 3)[where] = colours
     return Texture(
         pixels,
         _coverage(layers, size),
@@ -163,19 +180,44 @@ def photo_light(look: PhotoLook) -> Light:
     return estimate_light(look.colours, albedo, look.normals, core_texels(look))
 
 
-def _fused(
+def _parts(photo: Photo, camera: Camera) -> PhotoParts | None:
+    """Ask the segmenter what a photo shows; None where there is none."""
+    try:
+        return hats_told(photo.pixels, photo_parts(photo.pixels, camera))
+    except ModelError:
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Findings:
+    """What the photo shows, and what is made of it: see `make_layers`."""
+
+    segments: Segments
+    gain: Float32Array
+    shine: Float32Array | None
+    beard: float
+    donor: Donor
+
+    def layers(self, look: PhotoLook, options: TextureOptions, check: Callable[[], None]) -> Layers:
+        even_sides = options.relight != "keep"
+        return make_layers(
+            *(look, self.segments, self.gain, self.donor, options.scalp),
+            *(self.beard, self.shine, even_sides, check),
+        )
+
+
+def _find(
     sitting: Sitting,
     look: PhotoLook,
     light: Light,
     database: HeadDatabase,
     heads: tuple[SimilarHead, ...],
     options: TextureOptions,
-    check: Callable[[], None],
-) -> tuple[Layers, Donor, BoolArray | None]:
+    parts: PhotoParts | None,
+) -> _Findings:
     core = core_texels(look)
     without_light = look.colours * light_gain(light, look.normals, core, "albedo")[:, None]
-    segments = _segments(sitting, look, without_light)
-    check()
+    segments = _segments(sitting, look, without_light, parts)
     gain = light_gain(light, look.normals, core, options.relight)
     face = segments.skin & (look.inside_oval > 0.03) & ~look.opening
     grown = beard_amount(look, without_light, segments.skin)
@@ -184,32 +226,25 @@ def _fused(
     donor = choose_donor(database, heads, tone, options.scalp == "stubble", _BEARD * grown)
     dull = None if options.relight == "keep" else shine(look, evened, segments, face)
     factor, loss = dull or (np.ones_like(gain), None)
-    even = options.relight != "keep"
-    layers = make_layers(look, segments, gain * factor, donor, options.scalp, grown, loss, even, check)
-    return layers, donor, segments.strands
+    return _Findings(segments, gain * factor, loss, grown, donor)
 
 
-def _segments(sitting: Sitting, look: PhotoLook, colours: Float32Array) -> Segments:
+def _segments(sitting: Sitting, look: PhotoLook, colours: Float32Array, parts: PhotoParts | None) -> Segments:
     """Sort the texels by the segmenter, and by colours alone where there is none, or it cannot tell."""
     pixels, grown = sitting.photo.pixels, scalp(look.layout.size)
-    parts, found = None, None
-    try:
-        parts = hats_told(pixels, photo_parts(pixels, sitting.camera))
-        found = segment_by_parts(look, colours, grown, pixels, parts, sitting.camera)
-    except ModelError:
-        pass
+    found = parts and segment_by_parts(look, colours, grown, pixels, parts, sitting.camera)
     return found or segment(look, colours, grown, around_the_head(look, pixels), pixels, parts)
 
 
-def _pasted(
-    sitting: Sitting,
-    look: PhotoLook,
-    light: Light,
-    database: HeadDatabase,
-    heads: tuple[SimilarHead, ...],
-    options: TextureOptions,
-    check: Callable[[], None],
-) -> tuple[Layers, Donor, BoolArray | None]:
+def _strands(sitting: Sitting, look: PhotoLook, segments: Segments, size: int) -> Float32Array:
+    """Return the fine structure of the photo's hair over the scalp, (H, H, 3) float32."""
+    camera = sitting.camera
+    depth = float(to_camera_space(camera, np.zeros(3))[2])
+    exemplar = find_exemplar(sitting.photo, look, segments.strands, camera.fx / max(depth, 1.0))
+    return strands(exemplar or plain_exemplar(), min(size, HAIR_SIZE))
+
+
+def _pasted(look: PhotoLook, database: HeadDatabase, heads: tuple[SimilarHead, ...]) -> tuple[Layers, Donor]:
     """Lay the photo over a similar head's skin as both are: no masks, no light, no fusion."""
     layout, work = look.layout, look.layout.size
     face = core_texels(look)
@@ -218,33 +253,29 @@ def _pasted(
         (look.projection.visible & (look.projection.facing > _PASTE_FACING)).astype(np.float32)
     )
     none = np.zeros((work, work), dtype=np.float32)
-    return (
-        Layers(
-            base=spread(donor.skin(work), work_inside(work)),
-            seen=seen,
-            mirrored=none,
-            gain=none + 1,
-            lift=np.zeros((work, work, 3), dtype=np.float32),
-            offset=np.zeros((work, work, 3), dtype=np.float32),
-            fine=none + 1,
-            hair=none,
-            confidence=seen,
-            closed=layout.grid((~look.opening).astype(np.float32)),
-            residual=0.0,
-            solved_size=0,
-        ),
-        donor,
-        None,
+    layers = Layers(
+        base=spread(donor.skin(work), work_inside(work)),
+        seen=seen,
+        mirrored=none,
+        gain=none + 1,
+        lift=np.zeros((work, work, 3), dtype=np.float32),
+        offset=np.zeros((work, work, 3), dtype=np.float32),
+        fine=none + 1,
+        hair=none,
+        confidence=seen,
+        closed=layout.grid((~look.opening).astype(np.float32)),
+        residual=0.0,
+        solved_size=0,
     )
+    return layers, donor
 
 
-def _places(sitting: Sitting, look: PhotoLook, size: int) -> Float32Array:
-    """Return where the atlas' texels lie in the photo, (size, size, 2) float32 pixels."""
-    dense = topology(SURFACE_LEVEL).apply(sitting.vertices)
-    pixels, _ = project(sitting.camera, dense)
-    if look.shift is not None:
-        pixels = pixels + look.shift
-    return place_grid(size).grid(np.nan_to_num(pixels).astype(np.float32))
+def _places(look: PhotoLook, layers: Layers, size: int) -> Float32Array:
+    """Return where the atlas' texels that the photo gives lie in it, (size, size, 2) float32 pixels."""
+    used = np.maximum(layers.seen, layers.mirrored[:, ::-1]) > 0
+    near = cv2.dilate(used.astype(np.uint8), np.ones((5, 5), np.uint8))
+    where = cv2.resize(near, (size, size), interpolation=cv2.INTER_NEAREST) > 0
+    return place_grid(size).grid(look.places, where)
 
 
 def _coverage(layers: Layers, size: int) -> Coverage:
@@ -288,10 +319,8 @@ def _painted_inside(size: int) -> tuple[IntArray, ByteArray]:
     return where, full.reshape(-1, 3)[where]
 
 
-def _paint_the_rest(pixels: ByteArray, sitting: Sitting, iris: tuple[int, int, int] | None) -> None:
-    """Paint mouth, teeth, tongue and eyes."""
-    where, colours = _painted_inside(len(pixels))
-    pixels.reshape(-1, 3)[where] = colours
+def _eyes(sitting: Sitting, iris: tuple[int, int, int] | None, size: int) -> list[tuple[IntArray, ByteArray]]:
+    """Return the texels of the eyeballs and their colours, as the photo shows its eyes."""
     irises, white, diameter = np.array([DEFAULT_IRIS] * 2), 1.0, IRIS_DIAMETER_MM
     if sitting.mesh is not None:
         photo = sitting.photo.pixels
@@ -300,7 +329,7 @@ def _paint_the_rest(pixels: ByteArray, sitting: Sitting, iris: tuple[int, int, i
         diameter = iris_diameter(sitting.mesh, _eye_scale(sitting))
     if iris is not None:
         irises = np.array([iris] * 2, dtype=np.float64)
-    paint_eyes(pixels, load_template(), sitting.neutral, irises, white, diameter)
+    return painted_eyes(size, load_template(), sitting.neutral, irises, white, diameter)
 
 
 def _eye_scale(sitting: Sitting) -> float:

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from facestudio.geometry.camera import project
 from facestudio.geometry.mesh import vertex_normals
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
@@ -34,8 +35,8 @@ class PhotoLook:
         (N, 3) float32 mm: places on the rest head.
     normals
         (N, 3) float32: of the head as posed, head space.
-    shift
-        (V_1, 2) float32 pixels: what is added to the dense vertices' places in the photo (`feature_shift`), or None.
+    places
+        (V_1, 2) float32 pixels: where the photo shows the dense vertices, features where they are (`feature_shift`).
     """
 
     layout: TexelLayout
@@ -45,7 +46,7 @@ class PhotoLook:
     inside_oval: Float32Array
     rest: Float32Array
     normals: Float32Array
-    shift: Float32Array | None
+    places: Float32Array
 
 
 @lru_cache(maxsize=6)
@@ -72,12 +73,16 @@ def look_at(
     size
         Edge length of the atlas.
     """
-    layout = texel_layout(size)
-    shift = None if mesh is None else feature_shift(vertices, camera, mesh, load_template())
-    projection = project_texels(layout, vertices, camera, shift)
+    layout, surface = texel_layout(size), topology(SURFACE_LEVEL)
+    dense = surface.apply(vertices)
+    at_vertices = vertex_normals(dense, surface.quads)
+    shift = None if mesh is None else feature_shift(vertices, dense, camera, mesh, load_template())
+    projection = project_texels(layout, dense, at_vertices, camera, shift)
     colours = sample_photo(photo, layout, projection)
     opening = np.zeros(len(layout), dtype=np.bool_) if mesh is None else in_openings(projection.pixels, mesh)
-    surface = topology(SURFACE_LEVEL)
-    normals = layout.on_surface(vertex_normals(surface.apply(vertices), surface.quads))
+    places = np.nan_to_num(project(camera, dense)[0]).astype(np.float32)
+    if shift is not None:
+        places += shift
+    normals = layout.on_surface(at_vertices)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), np.float32(1e-6))
-    return PhotoLook(layout, projection, colours, opening, *static_maps(size), normals, shift)
+    return PhotoLook(layout, projection, colours, opening, *static_maps(size), normals, places)

@@ -1,22 +1,27 @@
 """What the photo saw: visibility of every texel, and the photo sampled there."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from scipy.spatial import KDTree
 
 from facestudio.geometry.camera import project
-from facestudio.geometry.mesh import vertex_normals
-from facestudio.geometry.raster import rasterise
-from facestudio.template.model import Template
+from facestudio.geometry.mesh import triangulate
+from facestudio.geometry.raster import depth_buffer
+from facestudio.template.model import Template, load_template
 from facestudio.template.subdivision import topology
 from facestudio.texture.layout import SURFACE_LEVEL, TexelLayout
-from facestudio.values import BoolArray, Camera, Float32Array, FloatArray, Photo
+from facestudio.values import BoolArray, Camera, Float32Array, FloatArray, IntArray, Photo, read_only
 
-_DEPTH_SIZE = 640  # pixels of the z-buffer along the head's longer side
+_DEPTH_SIZE, _COARSE_DEPTH_SIZE = 640, 400  # pixels of the z-buffer along the head's longer side
+_COARSE = 256  # layouts up to this size take the coarse one: its pixels are smaller than their texels
 _DEPTH_TOLERANCE_MM = 2.5
 _SKIN_POINTS = 468  # of mesh478, the first: the others are the irises
+_NEAREST = 6
+_BESIDE_MM = 6.0  # of a mesh point: the difference there is that of the points around
+_FADE_MM, _FADES = 10.0, 4.5  # and it fades away beyond, to nothing after so many times that
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,25 +62,62 @@ def cropped_camera(camera: Camera, points: FloatArray, size: int) -> Camera:
     )
 
 
-def feature_shift(vertices: FloatArray, camera: Camera, mesh: FloatArray, template: Template) -> Float32Array:
+@lru_cache(maxsize=1)
+def _near_features() -> tuple[IntArray, IntArray]:
+    """Return the dense vertices (M,) near the mesh points, and the nearest points of each (M, K), on the template."""
+    template = load_template()
+    points = template.mesh478.points(template.vertices)[:_SKIN_POINTS]
+    dense = topology(SURFACE_LEVEL).apply(template.vertices)
+    distance, nearest = KDTree(points).query(dense, k=_NEAREST)
+    near = np.flatnonzero(distance[:, 0] < _BESIDE_MM + _FADES * _FADE_MM)
+    return read_only(near, np.int32), read_only(np.asarray(nearest)[near], np.int32)
+
+
+def feature_shift(
+    vertices: FloatArray, dense: FloatArray, camera: Camera, mesh: FloatArray, template: Template
+) -> Float32Array:
     """Return how far the photo's features lie from the fitted head's, at its dense vertices, (V_1, 2) pixels.
 
     No fit is perfect: lips, lids and brows would be sampled a little beside themselves. The difference between the
     located mesh points (478, 2) and the fitted ones is spread over the face and fades away from it.
+
+    Parameters
+    ----------
+    vertices, dense
+        (V, 3), (V_1, 3) mm: the posed head, and the same at SURFACE_LEVEL.
+    camera
+        The fitted camera.
+    mesh
+        (478, 2) pixels.
+    template
+        Where the mesh points lie on the head.
     """
     points = template.mesh478.points(vertices)[:_SKIN_POINTS]
     shift = mesh[:_SKIN_POINTS] - project(camera, points)[0]
-    dense = topology(SURFACE_LEVEL).apply(vertices)
-    distance, nearest = KDTree(points).query(dense, k=6)
+    near, nearest = _near_features()
+    from_points = dense[near].astype(np.float32)[:, None] - points.astype(np.float32)[nearest]
+    square = np.einsum("mkc,mkc->mk", from_points, from_points)
     # Inverse-distance weights over the nearest points: local, cheap, and no overshoot.
-    weight = 1.0 / (distance**2 + 4.0)
-    local = (shift[nearest] * weight[..., None]).sum(axis=1) / weight.sum(axis=1, keepdims=True)
-    fade = np.exp(-0.5 * (np.maximum(distance[:, 0] - 6.0, 0) / 10.0) ** 2)
-    return (local * fade[:, None]).astype(np.float32)
+    weight = 1.0 / (square + np.float32(4.0))
+    local = np.einsum("mk,mkc->mc", weight, shift.astype(np.float32)[nearest])
+    local /= weight.sum(axis=1)[:, None]
+    away = np.maximum(np.sqrt(square.min(axis=1)) - _BESIDE_MM, 0) / _FADE_MM
+    out = np.zeros((len(dense), 2), dtype=np.float32)
+    out[near] = local * np.exp(-0.5 * away**2)[:, None]
+    return out
+
+
+@lru_cache(maxsize=1)
+def _coarse_triangles() -> IntArray:
+    return read_only(triangulate(load_template().quads), np.int32)
 
 
 def project_texels(
-    layout: TexelLayout, vertices: FloatArray, camera: Camera, shift: Float32Array | None = None
+    layout: TexelLayout,
+    dense: FloatArray,
+    normals: FloatArray,
+    camera: Camera,
+    shift: Float32Array | None = None,
 ) -> Projection:
     """Project the skin's texels into the photo and test their visibility with a z-buffer.
 
@@ -83,25 +125,18 @@ def project_texels(
     ----------
     layout
         The texels.
-    vertices
-        (V, 3) mm: the posed head, level 0.
+    dense, normals
+        (V_1, 3) mm, (V_1, 3): the posed head at SURFACE_LEVEL and its normals.
     camera
         The fitted camera.
     shift
         (V_1, 2) pixels added to the dense vertices' places in the photo (see `feature_shift`).
     """
-    surface = topology(SURFACE_LEVEL)
-    dense = surface.apply(vertices)
-    near = cropped_camera(camera, dense, _DEPTH_SIZE)
+    size = _COARSE_DEPTH_SIZE if layout.size <= _COARSE else _DEPTH_SIZE
+    near = cropped_camera(camera, dense, size)
     image, depth = project(near, dense)
-    buffer = rasterise(
-        image[surface.render_vertices],
-        depth[surface.render_vertices],
-        surface.triangles,
-        near.image_size,
-        cull_back=True,
-    ).depth
-    normals = vertex_normals(dense, surface.quads)
+    # The template's own faces, their corners on the dense surface: few of their pixels are off by the tolerance.
+    buffer = depth_buffer(image, depth, _coarse_triangles(), near.image_size, cull_back=True)
     centre = -camera.rotation.T @ camera.translation_mm
     towards = centre - dense
     facing = np.einsum("ij,ij->i", normals, towards) / np.linalg.norm(towards, axis=1)
@@ -120,7 +155,7 @@ def project_texels(
     pixels[:, 1] = (table[:, 1] - near.cy) * scale + camera.cy + table[:, 5]
     right, low = camera.image_size[0] - 2, camera.image_size[1] - 2
     inside = (pixels[:, 0] >= 1) & (pixels[:, 0] <= right) & (pixels[:, 1] >= 1) & (pixels[:, 1] <= low)
-    outline = cv2.distanceTransform(covered.astype(np.uint8), cv2.DIST_L2, 3) / _DEPTH_SIZE
+    outline = cv2.distanceTransform(covered.astype(np.uint8), cv2.DIST_L2, 3) / size
     rim = outline[y, x].astype(np.float32)
     return Projection(pixels, table[:, 3], in_front & inside & (table[:, 3] > 0.05), rim)
 

@@ -46,7 +46,7 @@ def shine(
         where |= segments.hair
     middle = np.median(colours[face], axis=0).astype(np.float32)
     usual = np.float32(max(float(middle @ _LUMINANCE), 1.0))
-    mean = np.stack([smoothed(layout, colours[:, k], _WIDE, where) for k in range(3)], axis=1)
+    mean = smoothed(layout, colours, _WIDE, where)
     bright = np.maximum(mean @ _LUMINANCE, np.float32(1.0))
     over = np.maximum(bright / (_BRIGHT * usual), np.float32(1.0))
     share = np.clip((over - 1) / np.float32(_SURE), 0, 1)

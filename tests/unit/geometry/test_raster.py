@@ -3,7 +3,7 @@ import pytest
 
 from facestudio.geometry import mesh
 from facestudio.geometry.camera import project, view_camera
-from facestudio.geometry.raster import interpolate, rasterise, uv_to_texel
+from facestudio.geometry.raster import depth_buffer, interpolate, rasterise, uv_to_texel
 
 
 def _triangles(*rows):
@@ -36,6 +36,19 @@ def test_agrees_with_brute_force_on_random_triangles():
     assert (winner >= 0).mean() > 0.5
     np.testing.assert_array_equal(result.triangle, winner)
     np.testing.assert_allclose(result.depth, best, atol=1e-5)
+
+
+@pytest.mark.parametrize("cull_back", [False, True])
+def test_a_depth_buffer_has_the_depths_of_the_rasteriser(cull_back):
+    rng = np.random.default_rng(3)
+    points, depth = rng.uniform(-20, 70, (90, 2)), rng.uniform(-5, 5, 90)
+    triangles = rng.permutation(90).reshape(30, 3).astype(np.int32)
+    found = depth_buffer(points, depth, triangles, (60, 40), cull_back=cull_back)
+    wanted = rasterise(points, depth, triangles, (60, 40), cull_back=cull_back).depth
+    assert found.dtype == np.float32
+    assert np.isfinite(wanted).mean() > 0.3
+    np.testing.assert_array_equal(np.isfinite(found), np.isfinite(wanted))
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 def test_barycentric_coordinates_give_the_pixel_back():

@@ -5,12 +5,14 @@ import pytest
 
 from facestudio.database.model import load_database
 from facestudio.geometry.camera import project
+from facestudio.geometry.mesh import vertex_normals
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.retrieval.gallery import face_gallery
 from facestudio.retrieval.similar_heads import similar_heads
 from facestudio.synthesis.studio import StudioPhoto, draw_head, head_atlas
 from facestudio.template.model import load_template
 from facestudio.template.subdivision import topology
+from facestudio.texture.atlas import work_size
 from facestudio.texture.eyes import iris_colour
 from facestudio.texture.fuse import Sitting, make_texture
 from facestudio.texture.layout import texel_layout
@@ -40,12 +42,16 @@ def mesh(shot):
 
 
 @pytest.fixture(scope="module")
-def texture(shot, mesh):
-    database, template = load_database(), load_template()
-    gallery = face_gallery(database, template)
-    heads = similar_heads(database, gallery, gallery.faces[5], excluded=frozenset({"studio-0005"}))
+def heads():
+    database = load_database()
+    gallery = face_gallery(database, load_template())
+    return similar_heads(database, gallery, gallery.faces[5], excluded=frozenset({"studio-0005"}))
+
+
+@pytest.fixture(scope="module")
+def texture(shot, mesh, heads):
     sitting = Sitting(shot.photo, shot.camera, shot.head, shot.head, mesh)
-    return make_texture(sitting, database, heads, TextureOptions(SIZE))
+    return make_texture(sitting, load_database(), heads, TextureOptions(SIZE))
 
 
 def test_seen_texels_show_the_photo(shot, texture):
@@ -91,6 +97,25 @@ def test_borrowed_skin_takes_the_sitters_tone(shot, texture):
     assert np.abs(mine - true).mean() < 28
 
 
+def test_a_small_texture_shows_what_a_large_one_does(shot, mesh, heads):
+    """Though it is worked out on a smaller atlas."""
+    import cv2
+
+    sitting = Sitting(shot.photo, shot.camera, shot.head, shot.head, mesh)
+    small, large = (make_texture(sitting, load_database(), heads, TextureOptions(n)) for n in (1024, 2048))
+    assert work_size(1024) < work_size(2048)
+    inside = small.coverage.labels > 0
+    half = cv2.resize(large.pixels, (1024, 1024), interpolation=cv2.INTER_AREA)
+    difference = np.abs(small.pixels.astype(np.float64) - half).mean(axis=2)[inside]
+    assert difference.mean() < 2.0
+    assert np.percentile(difference, 99) < 15
+    assert small.coverage.seen == pytest.approx(large.coverage.seen, abs=0.02)
+    same = small.coverage.labels == cv2.resize(
+        large.coverage.labels, (1024, 1024), interpolation=cv2.INTER_NEAREST
+    )
+    assert same[inside].mean() > 0.97
+
+
 def test_iris_colour_is_read_from_the_photo(shot, mesh):
     for side in (0, 1):
         found = iris_colour(shot.photo.pixels, mesh, side)
@@ -100,8 +125,10 @@ def test_iris_colour_is_read_from_the_photo(shot, mesh):
 
 def test_hidden_texels_are_not_visible(shot):
     layout = texel_layout(SIZE)
-    side = project_texels(layout, shot.head, studio_camera(60, 0, 900))
-    places = layout.on_surface(topology(1).apply(shot.head))
+    surface = topology(1)
+    dense = surface.apply(shot.head)
+    side = project_texels(layout, dense, vertex_normals(dense, surface.quads), studio_camera(60, 0, 900))
+    places = layout.on_surface(dense)
     # Turned so that the nose points to the right of the picture, the sitter's left cheek is hidden.
     cheek = (places[:, 2] > 50) & (places[:, 1] > -60) & (places[:, 1] < 0)
     left, right = cheek & (places[:, 0] > 50), cheek & (places[:, 0] < -50)

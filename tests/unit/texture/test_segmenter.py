@@ -155,7 +155,9 @@ def test_without_a_segmenter_colours_decide(monkeypatch: pytest.MonkeyPatch):
         None,
     )
     look = _look(0.9)
-    assert fuse._segments(sitting, look, look.colours) == "segments"
+    parts = fuse._parts(sitting.photo, sitting.camera)
+    assert parts is None
+    assert fuse._segments(sitting, look, look.colours, parts) == "segments"
     assert asked == ["colours"]
 
 
