@@ -8,6 +8,7 @@ from typing import Any
 from facestudio.cli import (
     train_asm,
     train_convention,
+    train_glasses,
     train_refiner,
     train_retrieval,
     train_segmenter,
@@ -94,6 +95,7 @@ def add_parser(commands: Any) -> None:
     train_shape.add_parser(own)
     train_retrieval.add_parser(own)
     train_segmenter.add_parser(own)
+    train_glasses.add_parser(own)
 
     one = own.add_parser(
         "mesh-noise",

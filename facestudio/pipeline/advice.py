@@ -10,6 +10,7 @@ import numpy as np
 from facestudio.errors import ModelError
 from facestudio.geometry.camera import head_angles
 from facestudio.pipeline.lens import DIAGONAL_35MM
+from facestudio.texture.glasses import find_glasses
 from facestudio.texture.regions import FACE_OVAL
 from facestudio.texture.segmenter import Part, photo_parts
 from facestudio.values import (
@@ -35,7 +36,12 @@ _BLURRED = 0.11
 
 
 def advise(
-    photo: Photo, faces: tuple[DetectedFace, ...], face: DetectedFace | None, camera: Camera, number: int
+    photo: Photo,
+    faces: tuple[DetectedFace, ...],
+    face: DetectedFace | None,
+    camera: Camera,
+    vertices: FloatArray,
+    number: int,
 ) -> tuple[Advice, ...]:
     """Say what about a photo will limit its head.
 
@@ -45,8 +51,8 @@ def advise(
         The photo.
     faces, face, number
         All faces found, the one in use (None if points were given and no face was found), and its number from 1.
-    camera
-        As fitted.
+    camera, vertices
+        As fitted; (V, 3) mm, as posed.
 
     Returns
     -------
@@ -73,7 +79,7 @@ def advise(
             )
         )
     else:
-        found += _picture(photo, face, camera)
+        found += _picture(photo, face, camera, vertices)
     return tuple(sorted(found, key=lambda advice: _ORDER.index(advice.topic)))
 
 
@@ -149,7 +155,7 @@ def _lens(camera: Camera) -> list[Advice]:
     return found
 
 
-def _picture(photo: Photo, face: DetectedFace, camera: Camera) -> list[Advice]:
+def _picture(photo: Photo, face: DetectedFace, camera: Camera, vertices: FloatArray) -> list[Advice]:
     mesh = face.mesh.points
     eyes = float(np.linalg.norm(mesh[_EYE_CORNERS[0]] - mesh[_EYE_CORNERS[1]]))
     found: list[Advice] = []
@@ -203,8 +209,7 @@ def _picture(photo: Photo, face: DetectedFace, camera: Camera) -> list[Advice]:
                 "The texture evens it out as well as it can; soft light from the front is best.",
             )
         )
-    over_eyes, over_brow = covered(photo.pixels, mesh, camera)
-    if over_brow > _HAT:
+    if brow_covered(photo.pixels, mesh, camera) > _HAT:
         found.append(
             Advice(
                 "hat",
@@ -213,12 +218,12 @@ def _picture(photo: Photo, face: DetectedFace, camera: Camera) -> list[Advice]:
                 "A photo without it.",
             )
         )
-    if over_eyes > _GLASSES or (over_eyes > _MAYBE_GLASSES and glasses_seen(photo.pixels, mesh)):
+    if _glasses_worn(photo.pixels, camera, vertices):
         found.append(
             Advice(
                 "glasses",
                 "Glasses?",
-                "Glasses? They are taken for part of the face's surroundings where they are recognised",
+                "Glasses? Their frames are left out of the texture where they are recognised",
                 "A photo without them, or paint over them with the brush.",
             )
         )
@@ -279,11 +284,18 @@ def sharpness(chip: Float32Array, inside: BoolArray) -> float:
     return strength[0] / max(sum(strength), 1e-6) if strength else 1.0
 
 
-_GLASSES, _MAYBE_GLASSES, _HAT = 0.04, 0.02, 0.2  # of the segmenter's "cover" (docs/app.md)
+def _glasses_worn(pixels: ByteArray, camera: Camera, vertices: FloatArray) -> bool:
+    try:
+        return find_glasses(pixels, camera, vertices).worn
+    except ModelError:  # the texture does without
+        return False
 
 
-def covered(pixels: ByteArray, mesh: FloatArray, camera: Camera) -> tuple[float, float]:
-    """Return how much of the surroundings of the eyes, and of the forehead above, is covered, 0..1 each.
+_HAT = 0.2  # of the segmenter's "cover" (docs/app.md)
+
+
+def brow_covered(pixels: ByteArray, mesh: FloatArray, camera: Camera) -> float:
+    """Return how much of the forehead is covered, 0..1.
 
     Parameters
     ----------
@@ -297,67 +309,14 @@ def covered(pixels: ByteArray, mesh: FloatArray, camera: Camera) -> tuple[float,
     right, left = mesh[_EYE_CORNERS[0]], mesh[_EYE_CORNERS[1]]
     eyes = float(np.linalg.norm(left - right))
     if eyes < 1.0:
-        return 0.0, 0.0
+        return 0.0
     try:
         parts = photo_parts(pixels, camera)
     except ModelError:  # the texture needs it and says so
-        return 0.0, 0.0
+        return 0.0
     across = (left - right) / eyes
     down = np.array([-across[1], across[0]])
 
-    def share(wide: float, top: float, low: float) -> float:
-        x, y = np.meshgrid(np.linspace(-wide, wide, 32), np.linspace(top, low, 14))
-        at = (left + right) / 2 + eyes * (x[..., None] * across + y[..., None] * down)
-        return float(parts.at(at.reshape(-1, 2).astype(np.float32))[:, Part.COVER].mean())
-
-    return share(0.62, -0.16, 0.26), share(0.5, -0.75, -0.35)
-
-
-_BRIDGE_TOP, _BRIDGE_LOW = 168, 197
-_INNER_CORNERS = (133, 362)
-_BRIDGE_PX_PER_MM = 2.0
-_FRAME_MM, _DARKER, _DARKER_SHARE, _CROSSED = 7.0, 13.0, 0.22, 0.6
-_EYES_MM = 88.0  # between outer eye corners, about
-
-
-def glasses_seen(pixels: ByteArray, mesh: FloatArray) -> bool:
-    """Tell whether a thin dark line crosses the bridge of the nose: no face has one.
-
-    Parameters
-    ----------
-    pixels
-        (H, W, 3) uint8.
-    mesh
-        (478, 2) px.
-    """
-    right, left = mesh[_EYE_CORNERS[0]], mesh[_EYE_CORNERS[1]]
-    eyes = float(np.linalg.norm(left - right))
-    if eyes < _TINY:
-        return False
-    top, low = mesh[_BRIDGE_TOP], mesh[_BRIDGE_LOW]
-    down = low - top
-    length = float(np.linalg.norm(down))
-    if length < 1e-3:
-        return False
-    across = (left - right) / eyes
-    per_mm = eyes / _EYES_MM
-    rows = round((length / per_mm + 8) * _BRIDGE_PX_PER_MM)
-    columns = round(12 * _BRIDGE_PX_PER_MM)
-    r = (np.arange(rows) / _BRIDGE_PX_PER_MM - 6) * per_mm
-    c = (np.arange(columns) / _BRIDGE_PX_PER_MM - 6) * per_mm
-    at = top + r[:, None, None] * (down / length) + c[None, :, None] * across
-    patch = cv2.remap(
-        pixels,
-        at[..., 0].astype(np.float32),
-        at[..., 1].astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    light = (
-        cv2.cvtColor(np.asarray(patch, dtype=np.uint8), cv2.COLOR_RGB2LAB)[..., 0].astype(np.float32) / 2.55
-    )
-    smooth = cv2.GaussianBlur(light, (0, 0), 0.8)
-    tall = round(_FRAME_MM * _BRIDGE_PX_PER_MM) | 1
-    dark = cv2.morphologyEx(smooth, cv2.MORPH_BLACKHAT, np.ones((tall, 1), np.uint8))
-    least = min(_DARKER, _DARKER_SHARE * float(np.median(light)))
-    return bool((dark.max(axis=0) > least).mean() > _CROSSED)
+    x, y = np.meshgrid(np.linspace(-0.5, 0.5, 32), np.linspace(-0.75, -0.35, 14))
+    at = (left + right) / 2 + eyes * (x[..., None] * across + y[..., None] * down)
+    return float(parts.at(at.reshape(-1, 2).astype(np.float32))[:, Part.COVER].mean())

@@ -243,7 +243,9 @@ class Runner:
         # Moving points does not change what a photo is good for.
         key = (_Identity(request.photo), request.face, request.focal_px, face is None)
         advice = self._cached(
-            "advice", key, lambda: advise(request.photo, faces, face, head.camera, request.face)
+            "advice",
+            key,
+            lambda: advise(request.photo, faces, face, head.camera, head.posed_vertices(), request.face),
         )
         notes = tuple(f"{one.text}. {one.help}" for one in advice)
         return Outcome(replace(head, advice=advice), faces, notes)

@@ -32,6 +32,9 @@ _BIAS_MM, _SKY_BIAS_MM = 2.5, 6.0
 _UNITS = {"texture": 0, "labels": 1, "grain": 2, "key_shadow": 3, "sky_shadow": 4}
 _COLUMNS = ((0, 3, 0), (1, 3, 12), (2, 2, 24), (3, 4, 32))  # location, components, offset in bytes
 _STRIDE = 48
+_DEPTH_FIRST = (
+    600  # pixels of the longer side: smaller pictures are shaded in less time than their depth takes
+)
 _LEVELS = 5  # of textures, each half as large as the one before
 
 
@@ -250,14 +253,8 @@ class PhotoRenderer:
         gl.glClearBufferuiv(gl.GL_COLOR, 1, np.zeros(4, np.uint32))
         gl.glClear(gl.GL_DEPTH_BUFFER_BIT)
         view, projection = view_matrix(camera), projection_matrix(camera, near, far)
-        # Depth first: what is hidden is then never shaded. But hair is cheaper to shade than to draw twice.
-        self._depth.use(view=view, projection=projection)
-        gl.glColorMask(gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE)
-        for number, surface in enumerate(surfaces):
-            if surface.solid and surface.kind != Kind.HAIR and not has_holes(surface):
-                self._cull(surface)
-                self._elements(spans[number], spans[number + 1])
-        gl.glColorMask(gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE)
+        if max(width, height) > _DEPTH_FIRST:
+            self._draw_depth(surfaces, spans, view, projection)
         common: dict[str, Any] = {
             "view": view,
             "projection": projection,
@@ -302,6 +299,17 @@ class PhotoRenderer:
         gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, 0)
         gl.glBindVertexArray(0)
         return colour, labels, depth, (near, far)
+
+    def _draw_depth(self, surfaces: list[Surface], spans: Any, view: Any, projection: Any) -> None:
+        """Draw depth alone: what is hidden is then never shaded. But hair is cheaper to shade than to draw twice."""
+        gl = self._gl
+        self._depth.use(view=view, projection=projection)
+        gl.glColorMask(gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE, gl.GL_FALSE)
+        for number, surface in enumerate(surfaces):
+            if surface.solid and surface.kind != Kind.HAIR and not has_holes(surface):
+                self._cull(surface)
+                self._elements(spans[number], spans[number + 1])
+        gl.glColorMask(gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE, gl.GL_TRUE)
 
     def _elements(self, start: Any, stop: Any) -> None:
         gl = self._gl

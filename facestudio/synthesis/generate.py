@@ -98,7 +98,7 @@ def draw_photo(
     check_size(size)
     template = load_template()
     rng = np.random.default_rng([seed, index, int(held_out)])
-    atlas = 896 if size > 640 else 640 if size > 320 else 448 if size > 256 else 384
+    atlas = 896 if size > 640 else 640 if size > 320 else 448 if size > 256 else 320
     identity = draw_identity(rng, held_out)
     skin = draw_skin(rng, atlas)
     person = draw_person(rng, 1 - float(mean_face_colour(skin).mean()) / 255)
@@ -126,7 +126,7 @@ def draw_photo(
     level = 1 if size > 320 else 0
     surfaces = head_surfaces(rng, posed, normals, painted, person, angles, camera, level, texels)
     reach = head_reach(posed)
-    down, detail = -light.light.up, 1.0 if size > 320 else 0.5
+    down, detail = -light.light.up, 1.0 if size > 320 else 0.5 if size > 256 else 0.4
     mesh = template.mesh478.points(posed)
     mesh[468:] = iris_points(template, posed, angles)
     worn: dict[str, str] = {"cut": hair.cut, "beard": beard.style, "hat": "", "glasses": "", "occluder": ""}

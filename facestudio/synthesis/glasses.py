@@ -9,7 +9,7 @@ from facestudio.synthesis.shapes import sheet, tube
 from facestudio.values import FloatArray
 
 _OUTLINE = 44
-_SHAPES = {
+SHAPES = {
     "round": (22.5, 22.0, 2.0, 0.0),
     "oval": (25.0, 17.5, 2.2, 0.0),
     "rectangle": (27.0, 17.0, 4.5, 0.0),
@@ -20,9 +20,9 @@ _SHAPES = {
 }
 
 
-def _outline(shape: str, scale: float) -> FloatArray:
-    """Points around a lens, (_OUTLINE, 2) mm, x outwards."""
-    wide, high, power, droop = _SHAPES[shape]
+def lens_outline(shape: str, scale: float) -> FloatArray:
+    """Return points around a lens of one of `SHAPES`, (44, 2) mm, x outwards, y up."""
+    wide, high, power, droop = SHAPES[shape]
     turn = np.linspace(0, 2 * np.pi, _OUTLINE, endpoint=False)
     c, s = np.cos(turn), np.sin(turn)
     x = wide * np.sign(c) * np.abs(c) ** (2 / power)
@@ -51,11 +51,11 @@ def glasses_surfaces(
     reach
         The head.
     """
-    shape = list(_SHAPES)[int(rng.integers(len(_SHAPES)))]
+    shape = list(SHAPES)[int(rng.integers(len(SHAPES)))]
     dark = rng.random() < 0.14
     apart = float(np.abs(eyes[0, 0] - eyes[1, 0])) / 2
     scale = apart / 31.0 * rng.uniform(0.92, 1.14) * (1.08 if dark else 1.0)
-    outline = _outline(shape, scale)
+    outline = lens_outline(shape, scale)
     half = float(np.abs(outline[:, 0]).max())
     middle = max(apart + rng.uniform(-1, 2.5), half + 7.5)
     slip = rng.uniform(-7, 1) if rng.random() < 0.8 else rng.uniform(-13, -7)

@@ -34,6 +34,7 @@ from facestudio.texture.eyes import (
     painted_eyes,
     white_brightness,
 )
+from facestudio.texture.glasses import GlassesWindow, find_glasses, glasses_texels
 from facestudio.texture.hair import HAIR_SIZE, find_exemplar, plain_exemplar, scalp, strands
 from facestudio.texture.hats import hats_told
 from facestudio.texture.inner import paint_inner
@@ -134,6 +135,7 @@ def _made(
     check()
     photo, camera = sitting.photo, sitting.camera
     parts = None if options.method == "paste" else beside.submit(_parts, photo, camera)
+    worn = beside.submit(_glasses, sitting)
     eyes = beside.submit(_eyes, sitting, options.iris, size)
     look = look_at(photo, camera, sitting.vertices, sitting.mesh, work)
     if sitting.unused:
@@ -145,7 +147,7 @@ def _made(
         layers, donor = _pasted(look, database, heads)
         hair = None
     else:
-        found = _find(sitting, look, light, database, heads, options, parts.result())
+        found = _find(sitting, look, light, database, heads, options, parts.result(), worn.result())
         check()
         wanted = options.scalp == "photo" and found.segments.has_hair
         hair = beside.submit(_strands, sitting, look, found.segments, size) if wanted else None
@@ -188,6 +190,14 @@ def _parts(photo: Photo, camera: Camera) -> PhotoParts | None:
         return None
 
 
+def _glasses(sitting: Sitting) -> GlassesWindow | None:
+    """Ask where the photo shows glasses; None where there is no network for it."""
+    try:
+        return find_glasses(sitting.photo.pixels, sitting.camera, sitting.vertices)
+    except ModelError:
+        return None
+
+
 @dataclass(frozen=True, eq=False)
 class _Findings:
     """What the photo shows, and what is made of it: see `make_layers`."""
@@ -214,10 +224,13 @@ def _find(
     heads: tuple[SimilarHead, ...],
     options: TextureOptions,
     parts: PhotoParts | None,
+    glasses: GlassesWindow | None,
 ) -> _Findings:
     core = core_texels(look)
     without_light = look.colours * light_gain(light, look.normals, core, "albedo")[:, None]
     segments = _segments(sitting, look, without_light, parts)
+    bare = ~glasses_texels(look, glasses)
+    segments = replace(segments, skin=segments.skin & bare, hair=segments.hair & bare)
     gain = light_gain(light, look.normals, core, options.relight)
     face = segments.skin & (look.inside_oval > 0.03) & ~look.opening
     grown = beard_amount(look, without_light, segments.skin)

@@ -10,7 +10,7 @@ from facestudio.texture.colours import FAR, ColourModel, hair_model, lab, roughn
 from facestudio.texture.crown import Rim, find_rim
 from facestudio.texture.layout import TexelLayout
 from facestudio.texture.look import PhotoLook
-from facestudio.texture.occluders import frames, one_sided
+from facestudio.texture.occluders import one_sided
 from facestudio.texture.segmenter import Part, PhotoParts
 from facestudio.values import BoolArray, ByteArray, Float32Array
 
@@ -31,7 +31,7 @@ _TEMPLE_MM = 15.0  # height of the eyes' corners: below is no scalp
 _SLANT_MM, _SLANT = 50.0, 1.6  # from so far sideways that height rises, by so much
 _SIDEBURN_MM = -5.0  # above this the hairline is read off the photo
 _FRINGE_MM = 14.0  # how far a fringe may hang below the brows' upper edge
-_COVERED, _THINNEST = 24.0, 0.5  # so far from the skin in L*a*b* is hair that hides it
+_COVERED, _THINNEST = 24.0, 0.7  # so far from the skin in L*a*b* is hair that hides it
 _SHADE = 7.0  # of L*
 _CROWN_MM = 22.0  # below the highest place seen
 _SIDE_MM, _EAR_TOP_MM = 50.0, 45.0
@@ -200,7 +200,7 @@ def segment(
     behind = (inside_oval < 0.05) & ~above & (unlike > 2.2) & (pale | (unlike > 4.0))
     # No beard grows on the temples: what is unlike skin there is hair or its shadow.
     temple = (inside_oval < 0.06) & (rest[:, 1] > _CHEEK_MM) & (unlike > 1.4)
-    covered = frames(look, values[:, 0]) | one_sided(look, skin.distance(values, 0.8, 0.5))
+    covered = one_sided(look, skin.distance(values, 0.8, 0.5))
     chosen = within & (face | outside) & ~is_fringe & ~behind & ~temple
     is_skin = cleaned(layout, chosen, 0.011, 0.007, one=True) & (facing > 0.15) & (visible | look.opening)
     is_skin &= ~covered

@@ -14,7 +14,7 @@ from facestudio.texture.masks import (
     from_below,
     hair_texels,
 )
-from facestudio.texture.occluders import frames, one_sided
+from facestudio.texture.occluders import one_sided
 from facestudio.texture.segmenter import SQUARE_MM, SQUARE_SIZE, Part, PhotoParts
 from facestudio.values import ByteArray, Camera, Float32Array
 
@@ -28,7 +28,11 @@ _GLANCED = 0.1
 _HAIR_AREA_MM2 = 2000.0  # less hair than that, around the head above its mouth: it is bald or shaved
 _PURE = 0.85
 _DARK, _LIGHT = 15.0, 70.0  # per cent of the hair's brightness: between gaps and shine
-_COVERED, _THINNEST = 24.0, 0.5
+_COVERED, _THINNEST = 24.0, 0.7  # so far from the skin in L*a*b* is hair that hides it
+_SHORT_MM2, _LONG_MM2 = (
+    6000.0,
+    12000.0,
+)  # hair of less area may be shaved; of more it hides the skin, whatever its colour
 _COVER = 0.35
 _THICK_MM = 5.0  # of hair that is neither shaved nor long
 _BROWS_TONE = 25.0  # per cent: the darkest of the brows have the hair's colour
@@ -109,7 +113,7 @@ def segment_by_parts(
     outer &= (rim < 0.2) | (inside_oval < 0.0)
     hidden = (cover > _COVER) & visible
     hidden = _grown(look, hidden & ~core | hidden & (inside_oval > 0.0))
-    covered = frames(look, values[:, 0]) | one_sided(look, skin.distance(values, 0.8, 0.5)) | hidden
+    covered = one_sided(look, skin.distance(values, 0.8, 0.5)) | hidden
     within = (rim > _RIM) & visible & layout.main & (facing > _FACING_LOW) & ~outer
     fringe = above & (from_below(layout, np.where(above, hairy, np.float32(0))) > 0.5)
     face = inside_oval > 0.012
@@ -140,7 +144,8 @@ def segment_by_parts(
     hairiness = np.where(tell, hairiness, np.float32(0.5))
     strands = is_hair & (hairy > 0.5)
     apart = float(np.linalg.norm(lab(tone[None])[0] - skin.middle))
-    thick = float(np.clip(apart / _COVERED, _THINNEST, 1.0))
+    long = (area - _SHORT_MM2) / (_LONG_MM2 - _SHORT_MM2)
+    thick = float(np.clip(max(apart / _COVERED, long), _THINNEST, 1.0))
     return Segments(is_skin, is_hair, core, strands, likeness, hairiness, tone, thick)
 
 

@@ -13,6 +13,7 @@ from facestudio.geometry.raster import depth_buffer
 from facestudio.template.model import Template, load_template
 from facestudio.template.subdivision import topology
 from facestudio.texture.layout import SURFACE_LEVEL, TexelLayout
+from facestudio.texture.sampling import sample_at
 from facestudio.values import BoolArray, Camera, Float32Array, FloatArray, IntArray, Photo, read_only
 
 _DEPTH_SIZE, _COARSE_DEPTH_SIZE = 640, 400  # pixels of the z-buffer along the head's longer side
@@ -175,11 +176,5 @@ def sample_photo(photo: Photo, layout: TexelLayout, projection: Projection) -> F
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         scale_xy = np.array([size[0] / photo.size[0], size[1] / photo.size[1]], dtype=np.float32)
         pixels = (pixels + np.float32(0.5)) * scale_xy - np.float32(0.5)
-    # remap takes at most 32,767 columns: the texels are laid out as a near-square picture.
-    side = int(np.ceil(np.sqrt(len(pixels))))
-    padded = np.full((side * side, 2), -10.0, dtype=np.float32)
-    padded[: len(pixels)] = pixels
-    maps = padded.reshape(side, side, 2)
     method = cv2.INTER_CUBIC if scale == 1.0 else cv2.INTER_LINEAR
-    out = cv2.remap(picture, maps[..., 0], maps[..., 1], method, borderMode=cv2.BORDER_REPLICATE)
-    return out.reshape(-1, 3)[: len(pixels)].astype(np.float32)
+    return sample_at(np.asarray(picture, dtype=np.uint8), pixels, method)

@@ -17,6 +17,7 @@ from facestudio.errors import ModelError
 from facestudio.geometry.camera import project, to_camera_space
 from facestudio.landmarks.mesh_features import LAYERS as FACE_LAYERS
 from facestudio.landmarks.sessions import OnnxModel, open_shipped
+from facestudio.texture.sampling import sample_at
 from facestudio.values import ByteArray, Camera, Float32Array, FloatArray
 
 SEGMENTER = "photo-segmenter"
@@ -69,32 +70,43 @@ class PhotoParts:
         """Return the shares at places in the photo (N, 2), (N, 5) float32; outside the square all background."""
         inverse = cv2.invertAffineTransform(self.to_photo)
         at = (pixels @ inverse[:, :2].T + inverse[:, 2]).astype(np.float32)
-        side = max(1, int(np.ceil(np.sqrt(len(at)))))  # remap takes pictures of limited width
-        padded = np.full((side * side, 2), -10.0, dtype=np.float32)
-        padded[: len(at)] = at
-        maps = padded.reshape(side, side, 2)
-        found = np.empty((side * side, len(Part)), dtype=np.float32)
+        found = np.empty((len(at), len(Part)), dtype=np.float32)
         for part in Part:
             outside = 1.0 if part == Part.BACKGROUND else 0.0
             plane = np.ascontiguousarray(self.shares[..., part])
-            found[:, part] = cv2.remap(
-                plane, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderValue=outside
-            ).reshape(-1)
-        return found[: len(at)]
+            found[:, part] = sample_at(plane, at, outside=outside)
+        return found
 
 
 def square_around(camera: Camera) -> FloatArray:
     """Return where the upright square around a head lies in the photo, (2, 3): place in the square to the photo."""
-    depth = float(to_camera_space(camera, _MIDDLE)[2])
-    step = SQUARE_MM * camera.fx / max(depth, 1.0)
-    (middle, above), _ = project(camera, np.stack([_MIDDLE, _MIDDLE + np.array([0.0, _UP_MM, 0.0])]))
+    return upright_window(camera, _MIDDLE, (SQUARE_SIZE, SQUARE_SIZE), SQUARE_MM)
+
+
+def upright_window(camera: Camera, point: FloatArray, size: tuple[int, int], pixel_mm: float) -> FloatArray:
+    """Return where a window around a point (3,) mm of the head lies in the photo, (2, 3), upright as the head is.
+
+    Parameters
+    ----------
+    camera
+        The photo's.
+    point
+        What is in its middle, head space.
+    size
+        (width, height) pixels.
+    pixel_mm
+        Width of a pixel at the point.
+    """
+    depth = float(to_camera_space(camera, point)[2])
+    step = pixel_mm * camera.fx / max(depth, 1.0)
+    (middle, above), _ = project(camera, np.stack([point, point + np.array([0.0, _UP_MM, 0.0])]))
     up = above - middle
     length = float(np.linalg.norm(up))
     # Seen from straight above or below a head has no upright direction in the photo.
     down = -up / length if length > 1e-3 * step else np.array([0.0, 1.0])
     right = np.array([down[1], -down[0]])
     axes = np.stack([right, down], axis=1) * step
-    return np.column_stack([axes, middle - axes @ np.full(2, (SQUARE_SIZE - 1) / 2)])
+    return np.column_stack([axes, middle - axes @ ((np.array(size) - 1) / 2)])
 
 
 def inner_square(to_photo: FloatArray) -> FloatArray:
@@ -104,8 +116,10 @@ def inner_square(to_photo: FloatArray) -> FloatArray:
     return np.column_stack([axes, middle - axes @ np.full(2, (SQUARE_SIZE - 1) / 2)])
 
 
-def cut_square(pixels: ByteArray, to_photo: FloatArray) -> ByteArray:
-    """Return the upright square of a photo (H, W, 3), (SQUARE_SIZE, SQUARE_SIZE, 3) uint8; without aliasing."""
+def cut_square(
+    pixels: ByteArray, to_photo: FloatArray, size: tuple[int, int] = (SQUARE_SIZE, SQUARE_SIZE)
+) -> ByteArray:
+    """Return an upright part of a photo (H, W, 3), of size (width, height), uint8; without aliasing."""
     step = float(np.sqrt(abs(np.linalg.det(to_photo[:, :2]))))
     matrix = to_photo.copy()
     if step > 1.5:
@@ -117,9 +131,7 @@ def cut_square(pixels: ByteArray, to_photo: FloatArray) -> ByteArray:
         matrix *= scale[:, None]
         matrix[:, 2] -= 0.5
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    found = cv2.warpAffine(
-        pixels, matrix, (SQUARE_SIZE, SQUARE_SIZE), flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
+    found = cv2.warpAffine(pixels, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, dtype=np.uint8)
 
 

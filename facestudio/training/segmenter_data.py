@@ -153,7 +153,7 @@ def varied(scenes: Scenes, number: int, rng: np.random.Generator) -> Example:
         image = _before(image, part, scenes, rng)
     if rng.random() < 0.1:
         image, part = _covered(image, part, rng)
-    return _cut(_developed(image, rng), part, _moved(scenes.to_photo[number], rng))
+    return _cut(developed(image, rng), part, _moved(scenes.to_photo[number], rng))
 
 
 def _moved(to_photo: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -225,7 +225,7 @@ def _covered(image: Any, part: ByteArray, rng: np.random.Generator) -> tuple[Any
     return image + (tone - image) * soft, np.where(mask > 0, np.uint8(Part.COVER), part)
 
 
-def _developed(image: Any, rng: np.random.Generator) -> ByteArray:
+def developed(image: Any, rng: np.random.Generator) -> ByteArray:
     """Vary light, exposure, colours, sharpness and noise of a picture (S, S, 3) 0..255."""
     if rng.random() < 0.35:
         y, x = _grid(image.shape)
