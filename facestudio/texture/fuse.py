@@ -209,10 +209,16 @@ class _Findings:
     donor: Donor
 
     def layers(self, look: PhotoLook, options: TextureOptions, check: Callable[[], None]) -> Layers:
-        even_sides = options.relight != "keep"
         return make_layers(
-            *(look, self.segments, self.gain, self.donor, options.scalp),
-            *(self.beard, self.shine, even_sides, check),
+            look,
+            self.segments,
+            self.gain,
+            self.donor,
+            options.scalp,
+            beard=self.beard,
+            shine=self.shine,
+            even_sides=options.relight != "keep",
+            check=check,
         )
 
 
