@@ -64,7 +64,7 @@ def test_texture_is_compared_with_paste(tmp_path: Path, capsys: pytest.CaptureFi
         "--count",
         "1",
         "--texture-size",
-        "512",
+        "1024",  # at 512 a band of 8 pixels reaches far beyond the border
         "--json",
         "--sheet",
         str(sheet),
