@@ -135,7 +135,7 @@ def _made(
     check()
     photo, camera = sitting.photo, sitting.camera
     parts = None if options.method == "paste" else beside.submit(_parts, photo, camera)
-    worn = beside.submit(_glasses, sitting)
+    worn = None if parts is None else beside.submit(_glasses, sitting)
     eyes = beside.submit(_eyes, sitting, options.iris, size)
     look = look_at(photo, camera, sitting.vertices, sitting.mesh, work)
     if sitting.unused:
@@ -143,7 +143,7 @@ def _made(
         look = replace(look, projection=replace(look.projection, visible=look.projection.visible & ~hidden))
     check()
     light = photo_light(look)
-    if parts is None:
+    if parts is None or worn is None:
         layers, donor = _pasted(look, database, heads)
         hair = None
     else:

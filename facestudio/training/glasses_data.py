@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 
 from facestudio.errors import FacestudioError, UnreadableInputError
-from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.photo import load_photo
 from facestudio.pipeline.request import Request
 from facestudio.pipeline.runner import Runner
@@ -21,6 +20,7 @@ from facestudio.synthesis.glasses import SHAPES, lens_outline
 from facestudio.synthesis.labels import Label
 from facestudio.synthesis.truth import read_truth
 from facestudio.texture.glasses import WINDOW, window_around
+from facestudio.texture.regions import OPENINGS
 from facestudio.texture.segmenter import cut_square
 from facestudio.training.segmenter_data import developed
 from facestudio.values import ByteArray, FloatArray
@@ -30,8 +30,6 @@ MARGIN = (40, 32)
 
 _FEWEST = 20
 _WIDE = (WINDOW[0] + 2 * MARGIN[0], WINDOW[1] + 2 * MARGIN[1])
-_RIGHT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
-_LEFT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
 _MOUTH, _SIDES = (61, 291), (234, 454)
 _EYES_APART, _EYES_TO_MOUTH = 63.0, 68.0  # mm
 _FINE = 4  # glasses are drawn so many times finer
@@ -122,10 +120,10 @@ def read_portraits(folders: list[Path], say: Callable[[str], None] = lambda line
     for file in sorted(file for folder in folders for file in folder.rglob("*.jpg")):
         try:
             photo = load_photo(file)
-            head = run.run(Request(photo, texture_size=0)).head
-            mesh = locate_faces(photo, max_faces=1)[0].mesh.points
+            outcome = run.run(Request(photo, texture_size=0))
         except FacestudioError:
             continue
+        head, mesh = outcome.head, outcome.faces[0].mesh.points
         to_photo = _with_margin(window_around(head.camera, head.posed_vertices()))
         image = cut_square(photo.pixels, to_photo, _WIDE)
         found.append((image, np.zeros(image.shape[:2], np.uint8), _in_window(mesh, to_photo), False))
@@ -194,7 +192,7 @@ def with_drawn_glasses(image: Any, mesh: FloatArray, rng: np.random.Generator) -
     tuple
         The picture, and (H, W) uint8: 255 on frames and dark lenses.
     """
-    right, left = mesh[list(_RIGHT_EYE)].mean(axis=0), mesh[list(_LEFT_EYE)].mean(axis=0)
+    right, left = (mesh[list(outline)].mean(axis=0) for outline in OPENINGS[:2])
     middle = (right + left) / 2
     across = (left - right) / _EYES_APART
     up = (middle - mesh[list(_MOUTH)].mean(axis=0)) / _EYES_TO_MOUTH
