@@ -29,7 +29,7 @@ _SMALLEST: Final = (
 _SEEN_FROM: Final = 0.11  # a face at least this wide, of a tile, is seen
 _OVERLAPPING: Final = 0.36  # of neighbouring tiles: larger faces are seen in larger tiles
 _PLAIN: Final = 4.0  # grey levels: tiles of less contrast hold no face
-_HALVED: Final = 4.0  # pictures that shrink more are halved first
+_HALVED: Final = 2  # pictures that shrink more are halved first
 _DARK: Final = 90  # a picture of which 99 % is darker is brightened for the detector
 _STRIDES: Final = ((8, 2), (16, 6))  # cell size in pixels, anchors in each cell
 
@@ -77,8 +77,9 @@ def _letterbox(pixels: ByteArray, fill: float) -> tuple[ByteArray, float, FloatA
     scale = max(width, height) / (_SIZE * fill)
     w, h = (max(1, round(n / scale)) for n in (width, height))
     shrink = cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR
-    if scale > _HALVED:  # halving is fast, other ratios are not; a row or column more or less does not matter
-        half = (width // 2, height // 2)
+    while pixels.shape[0] > _HALVED * h and pixels.shape[1] > _HALVED * w:
+        # Halving is fast, other ratios are not; a row or column more or less does not matter.
+        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
         even = pixels[: 2 * half[1], : 2 * half[0]]
         pixels = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     x, y = (_SIZE - w) // 2, (_SIZE - h) // 2

