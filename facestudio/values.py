@@ -42,10 +42,8 @@ def read_only(array: ArrayLike, dtype: type[_T]) -> NDArray[_T]:
 
     Parameters
     ----------
-    array
-        Any shape.
-    dtype
-        The scalar type wanted.
+    array, dtype
+        Any shape; the scalar type wanted.
 
     Returns
     -------
@@ -183,6 +181,8 @@ class DetectedFace:
         (52,) float64, 0..1: ARKit coefficients in the order of the template's expression names (tongueOut is 0).
     presence
         0..1: how sure the landmarker is that it looks at a face.
+    region
+        The square it looked at: centre x, y and side, pixels, and turn, radians. None: that of the mesh.
     """
 
     box: FaceBox
@@ -190,6 +190,7 @@ class DetectedFace:
     mesh_z: FloatArray
     expression: FloatArray
     presence: float
+    region: tuple[float, float, float, float] | None = None
 
     def __post_init__(self) -> None:
         _freeze(self, mesh_z=(np.float64, (478,)), expression=(np.float64, (52,)))

@@ -126,7 +126,7 @@ def _locate(path: Path, method: str, model: Path | None, *, all_faces: bool) -> 
     faces = locate_faces(photo, small_faces=all_faces)
     times.append(time.perf_counter())
     chosen = faces if all_faces else faces[:1]
-    points = [(face.box, locate_landmarks(photo, face.mesh, method, model=asm)) for face in chosen]
+    points = [(face.box, locate_landmarks(photo, face, method, model=asm)) for face in chosen]
     times.append(time.perf_counter())
     names = ("photo", "mesh", "landmarks")
     spans = {name: 1000 * (b - a) for name, a, b in zip(names, times, times[1:], strict=False)}

@@ -16,8 +16,9 @@ from facestudio.cli import (
 )
 from facestudio.cli.console import Console
 from facestudio.cli.options import common, whole_number
-from facestudio.cli.outputs import check_free, make_folder
-from facestudio.errors import UnreadableInputError, UsageError
+from facestudio.cli.outputs import make_folder
+from facestudio.cli.train_options import check_training, data_folders
+from facestudio.errors import UnreadableInputError
 
 
 def add_parser(commands: Any) -> None:
@@ -103,14 +104,7 @@ def add_parser(commands: Any) -> None:
         help="how far the 478 points are off",
         description="Learn bias and covariance of the 478 points, by pose and expression, from synthetic photos.",
     )
-    one.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        action="append",
-        metavar="FOLDER",
-        help="from facestudio synthesize; may be given several times",
-    )
+    data_folders(one)
     one.add_argument("--output", type=Path, required=True, metavar="FILE.npz", help="the noise file")
     one.add_argument("--overwrite", action="store_true", help="replace a file that is already there")
     one.set_defaults(run=run_mesh_noise)
@@ -180,12 +174,7 @@ def run_mesh_noise(args: argparse.Namespace, console: Console) -> int:
     UnreadableInputError
         If the folder holds too few usable photos.
     """
-    if args.output.suffix.lower() != ".npz":
-        raise UsageError(f"{args.output.name}: the file must end in .npz")
-    check_free([args.output], overwrite=args.overwrite)
-    for folder in args.data:
-        if not folder.is_dir():
-            raise UnreadableInputError(f"There is no folder {folder}")
+    check_training(args, args.data)
     from facestudio.training.mesh_noise import train_mesh_noise
 
     make_folder(args.output.parent)

@@ -7,8 +7,7 @@ from typing import Any
 
 from facestudio.cli.console import Console
 from facestudio.cli.options import common, whole_number
-from facestudio.cli.outputs import check_free, make_folder
-from facestudio.errors import UnreadableInputError, UsageError, WriteError
+from facestudio.cli.train_options import check_training, data_folders, output_file, seed, writing
 
 
 def add_parser(commands: Any) -> None:
@@ -21,14 +20,7 @@ def add_parser(commands: Any) -> None:
         "header), .tem of 189 points with a map, .json, or the .npz of synthetic photos. Files that cannot be used "
         "are listed and left out.",
     )
-    one.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        action="append",
-        metavar="FOLDER",
-        help="may be given several times",
-    )
+    data_folders(one, "")
     one.add_argument(
         "--scheme", choices=("ibug68", "xm2vts68"), help="order of the 68 points (default: ibug68)"
     )
@@ -38,9 +30,7 @@ def add_parser(commands: Any) -> None:
         metavar="FILE",
         help="for .tem files (default: tem189_to_ibug68.json in the folder)",
     )
-    one.add_argument(
-        "--output", type=Path, default=Path("asm.npz"), metavar="FILE.npz", help="default: asm.npz"
-    )
+    output_file(one, "asm.npz")
     one.add_argument(
         "--copies",
         type=whole_number(0, 200),
@@ -55,12 +45,17 @@ def add_parser(commands: Any) -> None:
         metavar="N",
         help="the same of a synthetic photo (default: 1)",
     )
-    one.add_argument("--seed", type=whole_number(0), default=1, metavar="S", help="default: 1")
+    one.add_argument(
+        "--drawn",
+        type=Path,
+        metavar="FILE.npz",
+        help="take the part for drawn photos from this model; a thousand synthetic photos in --data then suffice",
+    )
+    seed(one)
     one.add_argument(
         "--source", default="", metavar="TEXT", help="written into the model: where the photos are from"
     )
     one.add_argument("--licence", default="", metavar="TEXT", help="written into the model")
-    one.add_argument("--overwrite", action="store_true", help="replace a file that is already there")
     one.set_defaults(run=run)
 
 
@@ -71,15 +66,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     ------
     UnreadableInputError
         If a folder holds no usable photos with points.
+    ModelError
+        If the model for drawn photos is missing or damaged.
     """
-    if args.output.suffix.lower() != ".npz":
-        raise UsageError(f"{args.output.name}: the model must end in .npz")
-    check_free([args.output], overwrite=args.overwrite)
-    for folder in args.data:
-        if not folder.is_dir():
-            raise UnreadableInputError(f"There is no folder {folder}")
+    check_training(args, args.data)
     from facestudio.database.archive import save_arrays
-    from facestudio.landmarks.asm.model import asm_arrays
+    from facestudio.landmarks.asm.model import asm_arrays, load_drawn_part
     from facestudio.training.asm.annotated import AnnotatedPhoto, Problem, read_annotated_folder
     from facestudio.training.asm.options import AsmOptions
     from facestudio.training.asm.train import train_asm
@@ -100,12 +92,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
         synthetic_copies=args.synthetic_copies,
         provenance={key: value for key, value in texts.items() if value},
     )
-    model, report = train_asm(photos, options, say=console.note)
-    make_folder(args.output.parent)
-    try:
+    known = None if args.drawn is None else load_drawn_part(args.drawn)
+    model, report = train_asm(photos, options, known=known, say=console.note)
+    with writing(args.output):
         save_arrays(args.output, asm_arrays(model))
-    except OSError as error:
-        raise WriteError(f"{args.output} cannot be written: {error.strerror or error}") from error
     console.result(str(args.output))
     console.result(
         f"{report.photos} photos ({report.synthetic} synthetic), {report.samples} samples; error in % of the "

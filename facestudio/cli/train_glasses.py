@@ -2,13 +2,11 @@
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from facestudio.cli.console import Console
-from facestudio.cli.options import common, whole_number
-from facestudio.cli.outputs import check_free, make_folder
-from facestudio.errors import UnreadableInputError, UsageError, WriteError
+from facestudio.cli.options import common
+from facestudio.cli.train_options import check_training, data_folders, network_options, output_file, writing
 
 _MEASURED = 300
 
@@ -22,49 +20,10 @@ def add_parser(commands: Any) -> None:
         description="Train the small network that tells where a photo shows the frames of glasses, from synthetic "
         'photos, and from portraits onto which glasses are drawn. Needs the extra "train".',
     )
-    one.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        action="append",
-        metavar="FOLDER",
-        help="from facestudio synthesize; may be given several times",
-    )
-    one.add_argument(
-        "--portraits",
-        type=Path,
-        default=[],
-        action="append",
-        metavar="FOLDER",
-        help="photos (.jpg) of people without glasses; may be given several times",
-    )
-    one.add_argument(
-        "--test",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="synthetic photos (--held-out) to measure on",
-    )
-    one.add_argument(
-        "--steps", type=whole_number(1), default=2000, metavar="N", help="of 16 windows each (default: 2000)"
-    )
-    one.add_argument("--seed", type=whole_number(0), default=1, metavar="S", help="default: 1")
-    one.add_argument(
-        "--output",
-        type=Path,
-        default=Path("glasses.onnx"),
-        metavar="FILE.onnx",
-        help="default: glasses.onnx",
-    )
-    one.add_argument(
-        "--photos",
-        type=whole_number(20),
-        default=6000,
-        metavar="N",
-        help="learn from so many synthetic photos at most (default: 6000)",
-    )
-    one.add_argument("--state", type=Path, metavar="FILE", help="keep the state there, and take it up again")
-    one.add_argument("--overwrite", action="store_true", help="replace files that are already there")
+    data_folders(one)
+    data_folders(one, "photos (.jpg) of people without glasses", required=False, name="--portraits")
+    network_options(one, "16 windows", 6000, "synthetic photos ")
+    output_file(one, "glasses.onnx")
     one.set_defaults(run=run)
 
 
@@ -80,12 +39,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     WriteError
         If a file is there already, or cannot be written.
     """
-    if args.output.suffix.lower() != ".onnx":
-        raise UsageError(f"{args.output.name}: the network must end in .onnx")
-    check_free([args.output], overwrite=args.overwrite)
-    for folder in (*args.data, *args.portraits, args.test):
-        if not folder.is_dir():
-            raise UnreadableInputError(f"There is no folder {folder}")
+    check_training(args, (*args.data, *args.portraits, args.test), ".onnx")
     from facestudio.training.glasses import save_onnx, train_glasses
     from facestudio.training.glasses_data import joined, read_portraits, read_windows
 
@@ -96,11 +50,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         portraits = read_portraits(args.portraits, console.note)
         windows = joined([windows, *[portraits] * max(1, len(windows) // (4 * len(portraits)))])
     network, report = train_glasses(windows, left_out, args.steps, args.seed, args.state, console.note)
-    make_folder(args.output.parent)
-    try:
+    with writing(args.output):
         save_onnx(network, report, args.output)
-    except OSError as error:
-        raise WriteError(f"{args.output} cannot be written: {error.strerror or error}") from error
     console.result(str(args.output))
     console.result(
         f"{report.photos} windows, {report.steps} steps; photos left out: overlap {report.overlap:.1%}, glasses "

@@ -2,13 +2,12 @@
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from facestudio.cli.console import Console
 from facestudio.cli.options import common
-from facestudio.cli.outputs import check_free, make_folder
-from facestudio.errors import ModelError, UnreadableInputError, UsageError, WriteError
+from facestudio.cli.train_options import check_training, data_folders, output_file, work_folder, writing
+from facestudio.errors import ModelError, WriteError
 
 
 def add_parser(commands: Any) -> None:
@@ -21,25 +20,9 @@ def add_parser(commands: Any) -> None:
         "points that the Active Shape Model found to where they belong, from synthetic photos that this has not learnt "
         "from.",
     )
-    one.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        action="append",
-        metavar="FOLDER",
-        help="from facestudio synthesize; may be given several times",
-    )
-    one.add_argument(
-        "--output",
-        type=Path,
-        default=Path("landmark-refiner.npz"),
-        metavar="FILE.npz",
-        help="default: landmark-refiner.npz",
-    )
-    one.add_argument(
-        "--work", type=Path, metavar="DIR", help="keep what was read there: what was stopped goes on after it"
-    )
-    one.add_argument("--overwrite", action="store_true", help="replace files that are already there")
+    data_folders(one)
+    output_file(one, "landmark-refiner.npz")
+    work_folder(one)
     one.set_defaults(run=run)
 
 
@@ -55,12 +38,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     WriteError
         If a file is there already, or cannot be written.
     """
-    if args.output.suffix.lower() != ".npz":
-        raise UsageError(f"{args.output.name}: the model must end in .npz")
-    check_free([args.output], overwrite=args.overwrite)
-    for folder in args.data:
-        if not folder.is_dir():
-            raise UnreadableInputError(f"There is no folder {folder}")
+    check_training(args, args.data)
     from facestudio.database.archive import save_arrays
     from facestudio.database.shape_model import load_shape_model
     from facestudio.landmarks.asm.model import load_asm
@@ -76,11 +54,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     except OSError as error:
         raise WriteError(f"{args.work} cannot be written: {error.strerror or error}") from error
     refiner, report = learn_refiner(samples, model, template, console.note)
-    make_folder(args.output.parent)
-    try:
+    with writing(args.output):
         save_arrays(args.output, refiner_arrays(refiner))
-    except OSError as error:
-        raise WriteError(f"{args.output} cannot be written: {error.strerror or error}") from error
     console.result(str(args.output))
     console.result(
         f"{report.samples} faces, {report.left_out} left out; median error on photos left out, % of the outer eye "

@@ -2,13 +2,11 @@
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from facestudio.cli.console import Console
-from facestudio.cli.options import common, whole_number
-from facestudio.cli.outputs import check_free, make_folder
-from facestudio.errors import UnreadableInputError, UsageError, WriteError
+from facestudio.cli.options import common
+from facestudio.cli.train_options import check_training, data_folders, network_options, output_file, writing
 
 _MEASURED = 100
 
@@ -22,41 +20,9 @@ def add_parser(commands: Any) -> None:
         description="Train the small network that tells skin, hair, beard, covers and background apart in a "
         'photo, from synthetic photos and their masks. Needs the extra "train".',
     )
-    one.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        action="append",
-        metavar="FOLDER",
-        help="from facestudio synthesize; may be given several times",
-    )
-    one.add_argument(
-        "--test",
-        type=Path,
-        required=True,
-        metavar="FOLDER",
-        help="synthetic photos (--held-out) to measure on",
-    )
-    one.add_argument(
-        "--steps", type=whole_number(1), default=2000, metavar="N", help="of 8 photos each (default: 2000)"
-    )
-    one.add_argument("--seed", type=whole_number(0), default=1, metavar="S", help="default: 1")
-    one.add_argument(
-        "--output",
-        type=Path,
-        default=Path("photo-segmenter.onnx"),
-        metavar="FILE.onnx",
-        help="default: photo-segmenter.onnx",
-    )
-    one.add_argument(
-        "--photos",
-        type=whole_number(20),
-        default=5000,
-        metavar="N",
-        help="learn from so many at most (default: 5000)",
-    )
-    one.add_argument("--state", type=Path, metavar="FILE", help="keep the state there, and take it up again")
-    one.add_argument("--overwrite", action="store_true", help="replace files that are already there")
+    data_folders(one)
+    network_options(one, "8 photos", 5000)
+    output_file(one, "photo-segmenter.onnx")
     one.set_defaults(run=run)
 
 
@@ -72,23 +38,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
     WriteError
         If a file is there already, or cannot be written.
     """
-    if args.output.suffix.lower() != ".onnx":
-        raise UsageError(f"{args.output.name}: the network must end in .onnx")
-    check_free([args.output], overwrite=args.overwrite)
-    for folder in (*args.data, args.test):
-        if not folder.is_dir():
-            raise UnreadableInputError(f"There is no folder {folder}")
+    check_training(args, (*args.data, args.test), ".onnx")
     from facestudio.training.segmenter import save_onnx, train_segmenter
     from facestudio.training.segmenter_data import read_scenes
 
     left_out = read_scenes([args.test], _MEASURED, console.note)
     scenes = read_scenes(args.data, args.photos, console.note)
     network, report = train_segmenter(scenes, left_out, args.steps, args.seed, args.state, console.note)
-    make_folder(args.output.parent)
-    try:
+    with writing(args.output):
         save_onnx(network, report, args.output)
-    except OSError as error:
-        raise WriteError(f"{args.output} cannot be written: {error.strerror or error}") from error
     console.result(str(args.output))
     shares = ", ".join(f"{name} {value:.1%}" for name, value in report.overlap.items())
     console.result(f"{report.photos} photos, {report.steps} steps; overlap on photos left out: {shares}")

@@ -2,13 +2,12 @@
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from facestudio.cli.console import Console
 from facestudio.cli.options import common
-from facestudio.cli.outputs import check_free, make_folder
-from facestudio.errors import UnreadableInputError, UsageError, WriteError
+from facestudio.cli.train_options import check_training, data_folders, output_file, work_folder, writing
+from facestudio.errors import WriteError
 
 
 def add_parser(commands: Any) -> None:
@@ -21,30 +20,14 @@ def add_parser(commands: Any) -> None:
         "model's coefficients and to what the located points missed, from synthetic photos. Its errors are measured "
         "on photos left out.",
     )
-    one.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        action="append",
-        metavar="FOLDER",
-        help="from facestudio synthesize; may be given several times",
-    )
-    one.add_argument(
-        "--output",
-        type=Path,
-        default=Path("shape-observer.npz"),
-        metavar="FILE.npz",
-        help="default: shape-observer.npz",
-    )
-    one.add_argument(
-        "--work", type=Path, metavar="DIR", help="keep what was read there: what was stopped goes on after it"
-    )
+    data_folders(one)
+    output_file(one, "shape-observer.npz")
+    work_folder(one)
     one.add_argument(
         "--held-back",
         action="store_true",
         help="also learn anew without each kind of light, hair and skin, and tell how photos of it are read (slow)",
     )
-    one.add_argument("--overwrite", action="store_true", help="replace files that are already there")
     one.set_defaults(run=run)
 
 
@@ -58,12 +41,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     WriteError
         If a file is there already, or cannot be written.
     """
-    if args.output.suffix.lower() != ".npz":
-        raise UsageError(f"{args.output.name}: the model must end in .npz")
-    check_free([args.output], overwrite=args.overwrite)
-    for folder in args.data:
-        if not folder.is_dir():
-            raise UnreadableInputError(f"There is no folder {folder}")
+    check_training(args, args.data)
     from facestudio.database.archive import save_arrays
     from facestudio.database.shape_model import load_shape_model
     from facestudio.fitting.observer import observer_arrays
@@ -79,11 +57,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise WriteError(f"{args.work} cannot be written: {error.strerror or error}") from error
     kinds = held_back(samples, model, template, console.note) if args.held_back else ()
     observer, report = learn_observer(samples, model, template, console.note)
-    make_folder(args.output.parent)
-    try:
+    with writing(args.output):
         save_arrays(args.output, observer_arrays(observer))
-    except OSError as error:
-        raise WriteError(f"{args.output} cannot be written: {error.strerror or error}") from error
     console.result(str(args.output))
     before, after = report.points_mm
     console.result(

@@ -127,7 +127,7 @@ def evaluate_distances(
             if not faces:
                 missed += 1
                 continue
-            landmarks = locate_landmarks(photo, faces[0].mesh)
+            landmarks = locate_landmarks(photo, faces[0])
             located = Located(faces[0], landmarks, landmarks)
             # The fit's matrices are small: BLAS threads only wait for each other.
             with threadpool_limits(limits=1, user_api="blas"):

@@ -12,7 +12,7 @@ from facestudio.landmarks.detector import FaceCandidate
 from facestudio.landmarks.mesh478 import locate_face, locate_faces
 from facestudio.landmarks.schemes import face_frame, prior_landmark_map
 from facestudio.training.asm.annotated import AnnotatedPhoto
-from facestudio.training.asm.learn import learn_drawn
+from facestudio.training.asm.learn import learn_drawn, learn_known
 from facestudio.training.asm.options import AsmOptions, person_folds
 from facestudio.training.asm.starts import eye_corners
 from facestudio.training.asm.train import train_asm
@@ -149,6 +149,7 @@ def evaluate_landmarks(
     folds: int = 0,
     options: AsmOptions | None = None,
     besides: Sequence[AnnotatedPhoto] = (),
+    known: AsmModel | None = None,
     detect: bool = True,
     say: Callable[[str], None] = lambda line: None,
 ) -> LandmarkReport:
@@ -166,6 +167,8 @@ def evaluate_landmarks(
         Of that training.
     besides
         Photos to train with in every fold.
+    known
+        A model for drawn photos that is taken as it is in every fold; see `train_asm`.
     detect
         False leaves the detector out: the landmarker looks where the points are.
     say
@@ -187,7 +190,10 @@ def evaluate_landmarks(
     if folds > 1 and not any(photo.synthetic for photo in photos):
         synthetic = [photo for photo in besides if photo.synthetic]
         if synthetic:  # the same in every fold
-            drawn = learn_drawn(synthetic, how, say, _never)
+            if known is None:
+                drawn = learn_drawn(synthetic, how, say, _never)
+            else:
+                drawn = learn_known(synthetic, known, how, say, _never)
             besides = [photo for photo in besides if not photo.synthetic]
     for fold in range(max(folds, 1)):
         chosen = [i for i in range(len(photos)) if which[i] == fold]
@@ -219,7 +225,7 @@ def _locate(photo: AnnotatedPhoto, asm: AsmModel, *, detect: bool) -> _Found:
     face = find_face(picture, photo.points) if detect else face_at(picture, photo.points, photo.scheme)
     if face is None:
         return None, {}
-    return face, {m: locate_landmarks(picture, face.mesh, m, model=asm) for m in LANDMARK_METHODS}
+    return face, {m: locate_landmarks(picture, face, m, model=asm) for m in LANDMARK_METHODS}
 
 
 def _meshes(

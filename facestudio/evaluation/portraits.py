@@ -113,7 +113,7 @@ def evaluate_portraits(
         if not faces or annotated.scheme != "ibug68":
             missed += 1
             continue
-        landmarks = locate_landmarks(photo, faces[0].mesh)
+        landmarks = locate_landmarks(photo, faces[0])
         eyes = float(np.linalg.norm(np.subtract(*annotated.points[list(_EYE_CORNERS)])))
         problem = ShapeProblem(photo, Located(faces[0], landmarks, landmarks), database, template, None)
         found: dict[str, FloatArray] = {}

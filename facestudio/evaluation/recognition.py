@@ -155,7 +155,7 @@ def evaluate_default(database: HeadDatabase, data: str, test: LabelledFaces) -> 
         faces = locate_faces(photo, max_faces=1)
         if not faces:
             return -1
-        landmarks = locate_landmarks(photo, faces[0].mesh)
+        landmarks = locate_landmarks(photo, faces[0])
         start = time.perf_counter()
         problem = ShapeProblem(photo, Located(faces[0], landmarks, landmarks), database, template, None)
         looks = likeness([(photo, landmarks)], database)

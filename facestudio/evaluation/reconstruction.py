@@ -145,7 +145,7 @@ def _errors_on_one_thread(case: _Case, database: HeadDatabase, template: Templat
         return ShapeProblem(case.photo, located, database, template, focal, noise)
 
     found = {"mean": measured(database.mean_head(), "mean")}
-    landmarks = locate_landmarks(case.photo, case.face.mesh)
+    landmarks = locate_landmarks(case.photo, case.face)
     own = problem(case.face, landmarks, exact=False)
     for method in ("paper", "map", "default"):
         fit, heads = own.retrieve(landmarks, frozenset(), lambda: None, retrieval_method(method, database))

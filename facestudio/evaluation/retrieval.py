@@ -171,7 +171,7 @@ def _estimates(
     """Return the head (V, 3) mm that each way of retrieval compares with the database's."""
 
     def fitted(seen: DetectedFace, *, exact: bool) -> FloatArray:
-        landmarks = to_ibug68(seen.mesh) if exact else locate_landmarks(photo, seen.mesh)
+        landmarks = to_ibug68(seen.mesh) if exact else locate_landmarks(photo, seen)
         noise = independent_noise(478, 0.15) if exact else None
         focal = true_focal if exact else None
         located = Located(seen, landmarks, landmarks)
@@ -190,7 +190,7 @@ def _retrieved(
     photo: Photo, face: DetectedFace, database: HeadDatabase, template: Template
 ) -> tuple[SimilarHead, ...]:
     """Return the heads that `facestudio reconstruct` would use: scored by shape and looks."""
-    landmarks = locate_landmarks(photo, face.mesh)
+    landmarks = locate_landmarks(photo, face)
     problem = ShapeProblem(photo, Located(face, landmarks, landmarks), database, template, None)
     return problem.retrieve(landmarks, frozenset(), lambda: None)[1]
 

@@ -88,7 +88,7 @@ def evaluate_same_person(
         faces = locate_faces(photo, max_faces=1)
         if not faces:
             continue
-        landmarks = locate_landmarks(photo, faces[0].mesh)
+        landmarks = locate_landmarks(photo, faces[0])
         problem = ShapeProblem(photo, Located(faces[0], landmarks, landmarks), database, template, None)
         for method, rows in found.items():
             _, heads = problem.retrieve(landmarks, frozenset(), lambda: None, method)

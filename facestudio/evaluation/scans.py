@@ -152,7 +152,7 @@ def _heads(photo: Photo, database: HeadDatabase, template: Template, *, posed: b
     faces = locate_faces(photo, max_faces=1)
     if not faces:
         raise UnreadableInputError("no face was found")
-    landmarks = locate_landmarks(photo, faces[0].mesh)
+    landmarks = locate_landmarks(photo, faces[0])
     problem = ShapeProblem(photo, Located(faces[0], landmarks, landmarks), database, template, None)
     found: dict[str, FloatArray] = {}
     for method in METHODS:

@@ -9,8 +9,9 @@ from facestudio.landmarks.asm.classic import classic_search
 from facestudio.landmarks.asm.model import AsmModel, load_asm
 from facestudio.landmarks.asm.search import search
 from facestudio.landmarks.refiner import load_refiner
+from facestudio.landmarks.region import Region
 from facestudio.landmarks.schemes import to_ibug68
-from facestudio.values import Float32Array, FloatArray, Landmarks, Photo
+from facestudio.values import DetectedFace, Float32Array, FloatArray, Landmarks, Photo
 
 LANDMARK_METHODS: Final = ("combined", "asm", "asm-classic", "mesh478")
 """The ways to locate the 68 points, the default first."""
@@ -58,7 +59,7 @@ def combine_errors(model: AsmModel, cues: FloatArray) -> tuple[FloatArray, Float
 
 
 def locate_landmarks(
-    photo: Photo, mesh: Landmarks, method: str = DEFAULT_METHOD, *, model: AsmModel | None = None
+    photo: Photo, face: DetectedFace, method: str = DEFAULT_METHOD, *, model: AsmModel | None = None
 ) -> Landmarks:
     """Locate the 68 points of a face whose mesh is known.
 
@@ -66,8 +67,8 @@ def locate_landmarks(
     ----------
     photo
         The photo.
-    mesh
-        Landmarks of scheme mesh478, image frame.
+    face
+        Its mesh, and where the landmarker saw it.
     method
         One of `LANDMARK_METHODS`.
     model
@@ -87,6 +88,7 @@ def locate_landmarks(
     """
     if method not in LANDMARK_METHODS:
         raise ValueError(f"there is no landmark method {method!r}")
+    mesh = face.mesh
     if method == "mesh478" and model is None:
         return to_ibug68(mesh)
     asm = model or load_asm()
@@ -94,13 +96,13 @@ def locate_landmarks(
         return replace(to_ibug68(mesh, using=asm.start), scheme=asm.scheme)
     if method == "asm-classic":
         return _classic(asm, photo, mesh)
-    points, covariance, first = _estimate(asm, photo, mesh.points, method)
+    points, covariance, first = _estimate(asm, photo, face, method)
     drawn = 0.0
     if asm.drawn is not None and asm.kind is not None:
         share = asm.kind.drawn(first)
         if share > _SURE_OF_KIND:
             drawn = share
-            other, wide = _drawn(asm.drawn, photo, mesh.points, method, refined=asm is load_asm())
+            other, wide = _drawn(asm.drawn, photo, face, method, refined=asm is load_asm())
             apart = other - points
             covariance = (
                 (1 - share) * covariance
@@ -112,10 +114,11 @@ def locate_landmarks(
 
 
 def _estimate(
-    asm: AsmModel, photo: Photo, mesh: FloatArray, method: str
+    asm: AsmModel, photo: Photo, face: DetectedFace, method: str
 ) -> tuple[FloatArray, FloatArray, Float32Array]:
     """Locate the points with the model of one kind of photos: points, covariance (pixels), first components."""
-    found = search(asm, photo.pixels, mesh)
+    region = None if face.region is None else Region(*face.region)
+    found = search(asm, photo.pixels, face.mesh.points, region)
     weight, covariance = combine_errors(asm, found.cues)
     points = found.start + weight[:, None] * (found.found - found.start)
     if method == "asm":
@@ -126,11 +129,13 @@ def _estimate(
 
 
 def _drawn(
-    asm: AsmModel, photo: Photo, mesh: FloatArray, method: str, *, refined: bool
+    asm: AsmModel, photo: Photo, face: DetectedFace, method: str, *, refined: bool
 ) -> tuple[FloatArray, FloatArray]:
     """Locate the points of a drawn photo: as any, or with the shipped last stage, which sees what the mesh does."""
-    points, covariance, _ = _estimate(asm, photo, mesh, "asm" if refined else method)
-    return load_refiner().refine(photo.pixels, mesh, points, covariance) if refined else (points, covariance)
+    points, covariance, _ = _estimate(asm, photo, face, "asm" if refined else method)
+    if not refined:
+        return points, covariance
+    return load_refiner().refine(photo.pixels, face.mesh.points, points, covariance)
 
 
 def _classic(asm: AsmModel, photo: Photo, mesh: Landmarks) -> Landmarks:

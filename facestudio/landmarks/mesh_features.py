@@ -9,27 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facestudio.landmarks.mesh478 import Region, cut_region, region_of_points
-from facestudio.landmarks.sessions import open_shipped
+from facestudio.landmarks.landmarker import LAYERS, look_at
+from facestudio.landmarks.region import CROP_SIZE, Region, region_of_points
 from facestudio.values import ByteArray, Float32Array, FloatArray, IntArray
 
-LAYERS = {"features_64": 32, "features_32": 64, "features_16": 128, "features_8": 128}
-"""The layers and their numbers of channels, the finest first; the names say how many places a side they have."""
 CHANNELS = sum(LAYERS.values())
-_SIZE = 256
-
-
-def _layers(crop: ByteArray) -> list[Float32Array]:
-    """Return the layers (C, S, S) of a crop (256, 256, 3) uint8."""
-    image = crop[None].astype(np.float32) / np.float32(255)
-    seen = open_shipped("face_landmarks").run({"image": image}, tuple(LAYERS))
-    return [seen[name][0] for name in LAYERS]
 
 
 def _sampled(layer: Float32Array, places: FloatArray) -> Float32Array:
     """Return a layer (C, S, S) at places (N, 2), pixels of the crop, bilinearly: (N, C)."""
     side = layer.shape[-1]
-    own = np.clip((places + 0.5) * (side / _SIZE) - 0.5, 0, side - 1)
+    own = np.clip((places + 0.5) * (side / CROP_SIZE) - 0.5, 0, side - 1)
     low = np.minimum(own.astype(np.int64), side - 2)
     (x, y), first = (own - low).astype(np.float32).T, low[:, 1] * side + low[:, 0]
     corners = np.stack([first, first + 1, first + side, first + side + 1])
@@ -68,13 +58,13 @@ class SeenFace:
         """
         matrix = self.region.crop_to_image()
         own = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
-        return own[mirror] * [-1.0, 1.0] + [_SIZE - 1.0, 0.0] if self.mirrored else own
+        return own[mirror] * [-1.0, 1.0] + [CROP_SIZE - 1.0, 0.0] if self.mirrored else own
 
     def in_photo(self, places: FloatArray, mirror: IntArray) -> FloatArray:
         """Return the points (N, 2) of the photo of places in the picture looked at."""
         if self.mirrored:
             own = np.empty_like(places)
-            own[mirror] = places * [-1.0, 1.0] + [_SIZE - 1.0, 0.0]
+            own[mirror] = places * [-1.0, 1.0] + [CROP_SIZE - 1.0, 0.0]
         else:
             own = places
         matrix = self.region.crop_to_image()
@@ -98,10 +88,12 @@ def see_face(pixels: ByteArray, mesh: FloatArray, *, mirrored: bool = False) -> 
     ModelError
         If the model or ONNX Runtime is missing.
     """
-    region = region_of_points(mesh)
-    crop = cut_region(pixels, region)
-    picture = np.ascontiguousarray(crop[:, ::-1]) if mirrored else crop
-    return SeenFace(tuple(_layers(picture)), region, mirrored)
+    return see_region(pixels, region_of_points(mesh), mirrored=mirrored)
+
+
+def see_region(pixels: ByteArray, region: Region, *, mirrored: bool = False) -> SeenFace:
+    """Look at a region of a photo (H, W, 3) uint8, or at its mirror image; see `see_face`."""
+    return SeenFace(look_at(pixels, region, mirrored=mirrored).layers, region, mirrored)
 
 
 def mesh_features(

@@ -260,7 +260,7 @@ class Runner:
     def _points(self, photo: Photo, face: DetectedFace, name: str = "points") -> Landmarks:
         """Locate the 68 points of a face; kept, so that a moved landmark does not locate the others anew."""
         key = (_Identity(photo), _Identity(face))
-        return self._cached(name, key, lambda: locate_landmarks(photo, face.mesh))
+        return self._cached(name, key, lambda: locate_landmarks(photo, face))
 
     def _cached(self, name: str, key: Hashable, compute: Callable[[], _T]) -> _T:
         kept = self._kept.get(name)

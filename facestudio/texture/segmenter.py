@@ -15,7 +15,7 @@ import numpy as np
 
 from facestudio.errors import ModelError
 from facestudio.geometry.camera import project, to_camera_space
-from facestudio.landmarks.mesh_features import LAYERS as FACE_LAYERS
+from facestudio.landmarks.landmarker import LAYERS as FACE_LAYERS
 from facestudio.landmarks.sessions import OnnxModel, open_shipped
 from facestudio.texture.sampling import sample_at
 from facestudio.values import ByteArray, Camera, Float32Array, FloatArray

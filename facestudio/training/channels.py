@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from facestudio.landmarks.mesh_features import CHANNELS, LAYERS
+from facestudio.landmarks.landmarker import LAYERS
+from facestudio.landmarks.mesh_features import CHANNELS
 from facestudio.values import Float32Array
 
 KEPT = {"features_64": 16, "features_32": 32, "features_16": 48, "features_8": 48}

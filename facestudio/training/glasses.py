@@ -3,7 +3,6 @@
 A U-Net (O. Ronneberger, P. Fischer, T. Brox, 2015) of three levels, by cross-entropy and the Dice overlap.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.database.archive import replace_file
 from facestudio.extras import extra_module
 from facestudio.texture.glasses import WINDOW, GlassesWindow
 from facestudio.training.glasses_data import Windows, plain, varied
+from facestudio.training.optimise import Schedule, export_onnx, optimise
 
 _WIDTHS = (16, 24, 40)
 _BATCH, _RATE, _DECAY, _WARM = 16, 4e-3, 1e-3, 0.05
@@ -122,37 +121,17 @@ def train_glasses(
     torch = _library("torch")
     torch.manual_seed(seed)
     network = make_network()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps + 1, pct_start=_WARM)
     cross_entropy = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(_RARE))
-    first = 1
-    if kept is not None and kept.is_file():
-        state = torch.load(kept)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        rate.load_state_dict(state["rate"])
-        first = int(state["step"]) + 1
-    began, mean = time.perf_counter(), 0.0
-    network.train()
-    for step in range(first, steps + 1):
-        rng = np.random.default_rng([seed, step])
+
+    def loss(rng: np.random.Generator) -> Any:
         chosen = rng.integers(0, len(windows), _BATCH)
         images, frames = _tensors([varied(windows, int(number), rng) for number in chosen])
         scores = network(images)
         shares = torch.sigmoid(scores)
         both = (shares * frames).sum() + 1
-        loss = cross_entropy(scores, frames) + 1 - 2 * both / (shares.sum() + frames.sum() + 2)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        rate.step()
-        mean += (float(loss.detach()) - mean) * max(0.02, 1 / (step - first + 1))
-        if step % 100 == 0 or step == steps:
-            say(f"step {step} of {steps}: loss {mean:.3f}, {time.perf_counter() - began:.0f} s")
-            if kept is not None:
-                with replace_file(kept) as beside:
-                    state = {"network": network.state_dict(), "optimiser": optimiser.state_dict()}
-                    torch.save({**state, "rate": rate.state_dict(), "step": step}, beside)
+        return cross_entropy(scores, frames) + 1 - 2 * both / (shares.sum() + frames.sum() + 2)
+
+    optimise(network, loss, Schedule(steps, seed, _RATE, _DECAY, _WARM, kept), say)
     return network, measured(network, windows, left_out, steps)
 
 
@@ -176,7 +155,7 @@ def measured(network: Any, windows: Windows, left_out: Windows, steps: int) -> G
 
 def save_onnx(network: Any, report: GlassesReport, path: Path) -> None:
     """Write a trained network: input `image` (1, 3, 96, 256) RGB 0..1, output `shares` (1, 1, 96, 256)."""
-    onnx, torch = _library("onnx"), _library("torch")
+    torch = _library("torch")
 
     class Whole(torch.nn.Module):  # pyright: ignore[reportUntypedBaseClass]
         def __init__(self) -> None:
@@ -186,18 +165,5 @@ def save_onnx(network: Any, report: GlassesReport, path: Path) -> None:
         def forward(self, image: Any) -> Any:
             return torch.sigmoid(self.network(image))
 
-    network.eval()
-    with replace_file(path) as beside:
-        torch.onnx.export(
-            Whole().eval(),
-            (torch.zeros(1, 3, WINDOW[1], WINDOW[0]),),
-            str(beside),
-            input_names=["image"],
-            output_names=["shares"],
-            opset_version=17,
-            dynamo=False,
-        )
-        model: Any = onnx.load(str(beside))
-        onnx.helper.set_model_props(model, {"photos": str(report.photos)})
-        onnx.checker.check_model(model)
-        onnx.save(model, str(beside))
+    shape = (1, 3, WINDOW[1], WINDOW[0])
+    export_onnx(Whole(), {"image": shape}, "shares", {"photos": str(report.photos)}, path)

@@ -78,7 +78,7 @@ def _offset(file: Path, database: HeadDatabase, template: Template) -> FloatArra
         return None
     mesh = to_ibug68(faces[0].mesh)
     fit = ShapeProblem(photo, Located(faces[0], mesh, mesh), database, template, None).first_fit(lambda: None)
-    landmarks = locate_landmarks(photo, faces[0].mesh)
+    landmarks = locate_landmarks(photo, faces[0])
     # The camera looks along its third axis: how far it is from the head's own is the turn.
     if fit.camera.rotation[2, 2] > -np.cos(np.radians(_TURNED)) or landmarks.drawn > 0.5:
         return None

@@ -15,9 +15,11 @@ from facestudio.database.shape_model import ShapeModel
 from facestudio.errors import FacestudioError, UnreadableInputError
 from facestudio.landmarks.asm.model import AsmModel
 from facestudio.landmarks.asm.search import search
-from facestudio.landmarks.mesh478 import Region, locate_faces
-from facestudio.landmarks.mesh_features import LAYERS, SeenFace, see_face
+from facestudio.landmarks.landmarker import LAYERS
+from facestudio.landmarks.mesh478 import locate_faces
+from facestudio.landmarks.mesh_features import SeenFace, see_face
 from facestudio.landmarks.refiner import SCHEME, Refiner, RefinerStep, sideways
+from facestudio.landmarks.region import Region
 from facestudio.landmarks.schemes import load_scheme
 from facestudio.photo import load_photo
 from facestudio.synthesis.truth import read_truth

@@ -5,7 +5,6 @@ U-Nets do (O. Ronneberger, P. Fischer, T. Brox, "U-Net: convolutional networks f
 2015). Only the reader learns; the networks stay as they are.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.database.archive import replace_file
 from facestudio.extras import extra_module
 from facestudio.texture.segmenter import FACE_LAYERS, PERSON_LAYERS, SQUARE_SIZE, Part, seen_layers
+from facestudio.training.optimise import Schedule, export_onnx, optimise
 from facestudio.training.segmenter_data import Example, Scenes, plain, varied
 
 _WIDTHS = {128: 16, 64: 24, 32: 32, 16: 48}  # channels of the reader at each number of places a side
@@ -139,34 +138,14 @@ def train_segmenter(
     torch = _library("torch")
     torch.manual_seed(seed)
     network = make_network()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=_DECAY)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps + 1, pct_start=_WARM)
     loss_of = torch.nn.CrossEntropyLoss(weight=torch.tensor(_WEIGHTS))
-    first = 1
-    if kept is not None and kept.is_file():
-        state = torch.load(kept)
-        network.load_state_dict(state["network"])
-        optimiser.load_state_dict(state["optimiser"])
-        rate.load_state_dict(state["rate"])
-        first = int(state["step"]) + 1
-    began, mean = time.perf_counter(), 0.0
-    for step in range(first, steps + 1):
-        rng = np.random.default_rng([seed, step])
+
+    def loss(rng: np.random.Generator) -> Any:
         chosen = rng.integers(0, len(scenes.images), _BATCH)
         layers, part = _tensors([varied(scenes, int(number), rng) for number in chosen])
-        network.train()
-        loss = loss_of(network(layers), part)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        rate.step()
-        mean += (float(loss.detach()) - mean) * max(0.02, 1 / (step - first + 1))
-        if step % 100 == 0 or step == steps:
-            say(f"step {step} of {steps}: loss {mean:.3f}, {time.perf_counter() - began:.0f} s")
-            if kept is not None:
-                with replace_file(kept) as beside:
-                    state = {"network": network.state_dict(), "optimiser": optimiser.state_dict()}
-                    torch.save({**state, "rate": rate.state_dict(), "step": step}, beside)
+        return loss_of(network(layers), part)
+
+    optimise(network, loss, Schedule(steps, seed, _RATE, _DECAY, _WARM, kept), say)
     return network, SegmenterReport(len(scenes.images), steps, overlaps(network, left_out))
 
 
@@ -190,8 +169,9 @@ def save_onnx(network: Any, report: SegmenterReport, path: Path) -> None:
 
     Weights are kept in half precision.
     """
-    onnx, torch = _library("onnx"), _library("torch")
-    names = ["image", *PERSON_LAYERS, *FACE_LAYERS]
+    torch = _library("torch")
+    inputs = {"image": (1, 3, SQUARE_SIZE, SQUARE_SIZE)}
+    inputs |= {name: (1, n, _side(name), _side(name)) for name, n in (PERSON_LAYERS | FACE_LAYERS).items()}
 
     class Whole(torch.nn.Module):  # pyright: ignore[reportUntypedBaseClass]
         def __init__(self) -> None:
@@ -199,29 +179,10 @@ def save_onnx(network: Any, report: SegmenterReport, path: Path) -> None:
             self.network = network
 
         def forward(self, *layers: Any) -> Any:
-            return torch.softmax(self.network(dict(zip(names, layers, strict=True))), dim=1)
+            return torch.softmax(self.network(dict(zip(inputs, layers, strict=True))), dim=1)
 
-    network.eval()
-    zeros = [torch.zeros(1, 3, SQUARE_SIZE, SQUARE_SIZE)]
-    zeros += [
-        torch.zeros(1, n, _side(name), _side(name)) for name, n in (PERSON_LAYERS | FACE_LAYERS).items()
-    ]
-    with replace_file(path) as beside:
-        torch.onnx.export(
-            Whole().eval(),
-            tuple(zeros),
-            str(beside),
-            input_names=names,
-            output_names=["shares"],
-            opset_version=17,
-            dynamo=False,
-        )
-        model: Any = onnx.load(str(beside))
-        _halve(model)
-        texts = {"parts": ",".join(part.name.lower() for part in Part), "photos": str(report.photos)}
-        onnx.helper.set_model_props(model, texts)
-        onnx.checker.check_model(model)
-        onnx.save(model, str(beside))
+    texts = {"parts": ",".join(part.name.lower() for part in Part), "photos": str(report.photos)}
+    export_onnx(Whole(), inputs, "shares", texts, path, _halve)
 
 
 def _halve(model: Any) -> None:

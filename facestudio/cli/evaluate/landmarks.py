@@ -43,6 +43,9 @@ def add_parser(commands: Any) -> None:
         help="with --folds: photos to train with besides (synthetic ones)",
     )
     one.add_argument(
+        "--drawn", type=Path, metavar="FILE.npz", help="with --folds and --train-with: see train asm"
+    )
+    one.add_argument(
         "--copies", type=whole_number(0, 200), default=20, metavar="N", help="with --folds: see train asm"
     )
     one.add_argument("--limit", type=whole_number(1), metavar="N", help="only the first N photos")
@@ -66,6 +69,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """
     if args.folds and args.model:
         raise UsageError("--folds trains models of its own", hint="Leave --model out")
+    if args.drawn and not (args.folds and args.train_with):
+        raise UsageError("--drawn needs --folds and --train-with")
     pictures = [path for path in (args.curve, args.sheet) if path is not None]
     for path in pictures:
         check_picture_name(path)
@@ -75,7 +80,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             raise UnreadableInputError(f"There is no folder {folder}")
     from facestudio.evaluation.landmark_sheets import draw_curve, draw_figure6
     from facestudio.evaluation.landmarks import evaluate_landmarks
-    from facestudio.landmarks.asm.model import load_asm_file
+    from facestudio.landmarks.asm.model import load_asm_file, load_drawn_part
     from facestudio.training.asm.options import AsmOptions
 
     photos = _read(args.data, args, console)[: args.limit]
@@ -87,6 +92,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         folds=args.folds or 0,
         options=AsmOptions(copies=args.copies),
         besides=_read(args.train_with, args, console),
+        known=None if args.drawn is None else load_drawn_part(args.drawn),
         say=console.note,
     )
     _print(f"{len(photos)} photos; error in % of the outer-eye distance", report.summaries, console)

@@ -127,7 +127,7 @@ def _fit_alone(photo: "Photo", count: int) -> float:
     from facestudio.template.model import load_template
 
     face = locate_faces(photo, max_faces=1)[0]
-    landmarks = locate_landmarks(photo, face.mesh)
+    landmarks = locate_landmarks(photo, face)
     database, template = load_database(), load_template()
     spans: list[float] = []
     for _ in range(count):

@@ -12,9 +12,11 @@ import numpy as np
 
 from facestudio.errors import ModelError
 from facestudio.landmarks.asm.canvas import LENGTH
+from facestudio.landmarks.asm.reader import FaceReader
 from facestudio.landmarks.asm.shape import PointDistributionModel
 from facestudio.landmarks.asm.stages import ExpertStage, NetworkStage, Stage
 from facestudio.landmarks.asm.view import POSE_TERMS, MeshView, PoseShift
+from facestudio.landmarks.refiner import RefinerStep
 from facestudio.landmarks.schemes import LandmarkMap, load_scheme
 from facestudio.paths import models
 from facestudio.values import Float32Array, FloatArray, read_only
@@ -120,6 +122,8 @@ class AsmModel:
         The model for drawn photos, if it learnt from both kinds; this one is then for real ones.
     kind
         Tells which of both a photo is for.
+    reader
+        What the landmarker's network saw, read at once for all points; None if it was not learnt.
     """
 
     scheme: str
@@ -133,6 +137,7 @@ class AsmModel:
     shift: PoseShift | None = None
     drawn: "AsmModel | None" = None
     kind: KindModel | None = None
+    reader: FaceReader | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "expert_sigma", read_only(self.expert_sigma, np.float64))
@@ -148,6 +153,7 @@ class AsmModel:
 
 
 _DRAWN: Final = "drawn_"
+_STEP: Final = ("mean", "weights", "fields", "intercept")
 
 
 def asm_arrays(model: AsmModel) -> dict[str, Any]:
@@ -167,6 +173,13 @@ def asm_arrays(model: AsmModel) -> dict[str, Any]:
         arrays |= _own_arrays(model.drawn, _DRAWN)
         arrays["kind_weights"] = model.kind.weights
         arrays["kind_bias"] = np.array(model.kind.bias)
+    if model.reader is not None:
+        arrays["reader_chosen"] = model.reader.chosen
+        arrays["reader_channels"] = model.reader.channels.astype(np.float16)
+        arrays["reader_share"] = model.reader.share
+        for name in _STEP:
+            array = getattr(model.reader.step, name)
+            arrays[f"reader_{name}"] = array.astype(np.float16) if name in ("mean", "weights") else array
     return arrays
 
 
@@ -220,6 +233,10 @@ def load_asm_file(path: Path) -> AsmModel:
             if "drawn_stages" in meta:
                 kind = KindModel(data["kind_weights"], float(data["kind_bias"]))
                 model = replace(model, drawn=_read_own(data, _DRAWN, meta, view), kind=kind)
+            if "reader_chosen" in data.files:
+                step = RefinerStep(*(data[f"reader_{name}"] for name in _STEP))
+                chosen, channels, share = (data[f"reader_{n}"] for n in ("chosen", "channels", "share"))
+                model = replace(model, reader=FaceReader(chosen, channels, step, share))
         _check(model)
         if model.drawn is not None:
             _check(model.drawn)
@@ -228,6 +245,21 @@ def load_asm_file(path: Path) -> AsmModel:
         raise
     except Exception as error:  # zip, json, key and shape errors all mean: not a usable file
         raise ModelError(f"The Active Shape Model {path.name} is missing or damaged: {error}") from error
+
+
+def load_drawn_part(path: Path) -> AsmModel:
+    """Read what an ASM file holds for drawn photos.
+
+    Raises
+    ------
+    ModelError
+        If it is missing or damaged, or was not trained on drawn photos of many people.
+    """
+    whole = load_asm_file(path)
+    part = whole if whole.drawn is None else whole.drawn
+    if part.shift is None:
+        raise ModelError(f"{path.name} was not trained on drawn photos of many people")
+    return part
 
 
 def _read_own(data: Any, prefix: str, meta: Mapping[str, Any], view: MeshView | None) -> AsmModel:
@@ -291,10 +323,13 @@ def _check(model: AsmModel) -> None:
         shapes.append((stage.weights.shape, (count, stage.neighbours.shape[1] * parts, 2)))
         if stage.neighbours.min() < 0 or stage.neighbours.max() >= count:
             raise ValueError("a neighbour is out of range")
+    if model.reader is not None and not (model.reader.fits and len(model.reader.share) == count):
+        raise ValueError("the reader's tables do not fit together")
     for found, expected in shapes:
         if found != expected:
             raise ValueError(f"an array has shape {found}, expected {expected}")
-    if model.start.points.min() < 0 or model.start.points.max() >= 478:
+    read = [] if model.reader is None else [model.reader.chosen]
+    if any(points.min() < 0 or points.max() >= 478 for points in (model.start.points, *read)):
         raise ValueError("a mesh point is out of range")
 
 

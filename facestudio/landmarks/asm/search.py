@@ -10,6 +10,7 @@ from facestudio.landmarks.asm.canvas import RADIUS, Canvas, cut_canvas, directio
 from facestudio.landmarks.asm.model import AsmModel
 from facestudio.landmarks.asm.shape import PointDistributionModel
 from facestudio.landmarks.asm.stages import NetworkStage, Stage
+from facestudio.landmarks.region import Region, region_of_points
 from facestudio.values import ByteArray, Float32Array, FloatArray
 
 CUES: Final = ("descriptor novelty", "face novelty", "step", "face step")
@@ -47,7 +48,7 @@ class AsmSearch:
     cues: FloatArray
 
 
-def search(model: AsmModel, pixels: ByteArray, mesh: FloatArray) -> AsmSearch:
+def search(model: AsmModel, pixels: ByteArray, mesh: FloatArray, region: Region | None = None) -> AsmSearch:
     """Locate the points of a face.
 
     Parameters
@@ -58,6 +59,8 @@ def search(model: AsmModel, pixels: ByteArray, mesh: FloatArray) -> AsmSearch:
         (H, W, 3) uint8 RGB.
     mesh
         (478, 2) pixels.
+    region
+        What the landmarker looked at when it saw the mesh; by default the mesh's own.
     """
     begin, view = model.begin(mesh), model.view(mesh)
     canvas = cut_canvas(pixels, model.start.apply(mesh), model.shape.mean)
@@ -73,6 +76,9 @@ def search(model: AsmModel, pixels: ByteArray, mesh: FloatArray) -> AsmSearch:
         points = points + stage.step(components, view)
     if not sees_whole_faces(model.stages):
         points = hold(model.shape, model.expert_sigma, points, novelty)
+    if model.reader is not None:
+        seen = model.reader.read(pixels, region or region_of_points(mesh), mesh, begin)
+        points = points + model.reader.share[:, None] * (canvas.place(seen) - points)
     assert first is not None
     return AsmSearch(canvas, start, points, first, cues(model.errors.covariance, start, points, novelty))
 

@@ -29,6 +29,8 @@ class CutSamples:
         (M,) int32: numbers of the annotated photos.
     changed
         (M,) bool.
+    to_canvas
+        (M, 2, 2) float64: from vectors in the sample's picture to vectors on the canvas.
     yaw, pitch
         (M,) float64 degrees; 0 where they are not known.
     """
@@ -39,6 +41,7 @@ class CutSamples:
     meshes: Float32Array
     sources: IntArray
     changed: BoolArray
+    to_canvas: FloatArray
     yaw: FloatArray
     pitch: FloatArray
 
@@ -60,6 +63,7 @@ def with_mirror_images(cut: CutSamples, scheme: LandmarkScheme) -> CutSamples:
         np.concatenate([cut.meshes, meshes]),
         np.tile(cut.sources, 2),
         np.tile(cut.changed, 2),
+        np.concatenate([cut.to_canvas, cut.to_canvas * np.array([[-1.0], [1.0]])]),
         np.concatenate([cut.yaw, -cut.yaw]),
         np.tile(cut.pitch, 2),
     )
@@ -90,12 +94,14 @@ def cut_samples(
     """
     canvases: list[ByteArray] = []
     places: list[tuple[FloatArray, FloatArray, Float32Array]] = []
+    turns: list[FloatArray] = []
     known: list[tuple[int, bool, float, float]] = []
     for sample in samples:
         start = starts[folds[sample.source]].apply(sample.mesh)
         canvas = cut_canvas(sample.picture, start, mean)
         begin = start if shift is None else start + shift.apply(sample.mesh)
         canvases.append(canvas.pixels)
+        turns.append(canvas.to_canvas[:, :2])
         mesh = canvas.place(sample.mesh).astype(np.float32)
         places.append((canvas.place(begin), canvas.place(sample.points), mesh))
         traits = photos[sample.source].traits
@@ -111,6 +117,7 @@ def cut_samples(
         meshes.astype(np.float32),
         sources.astype(np.int32),
         changed.astype(np.bool_),
+        np.stack(turns),
         yaws.astype(np.float64),
         pitches.astype(np.float64),
     )

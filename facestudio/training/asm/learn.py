@@ -9,10 +9,11 @@ import numpy as np
 
 from facestudio.errors import UnreadableInputError
 from facestudio.landmarks.asm.model import AsmModel
+from facestudio.landmarks.asm.reader import FaceReader
 from facestudio.landmarks.asm.shape import learn_shape_model
 from facestudio.landmarks.asm.stages import Stage
 from facestudio.landmarks.asm.view import PoseShift
-from facestudio.landmarks.schemes import load_scheme
+from facestudio.landmarks.schemes import LandmarkScheme, load_scheme
 from facestudio.training.asm.annotated import AnnotatedPhoto
 from facestudio.training.asm.cut import CutSamples, cut_samples, with_mirror_images
 from facestudio.training.asm.errors import Unseen, expert_sigma, held, learn_errors
@@ -21,9 +22,10 @@ from facestudio.training.asm.kinds import learn_shift, learn_view
 from facestudio.training.asm.network import learn_networks
 from facestudio.training.asm.options import AsmOptions, person_folds
 from facestudio.training.asm.profiles import learn_profiles
+from facestudio.training.asm.reader import SeenSamples, learn_reader, see_samples, shares
 from facestudio.training.asm.samples import draw_samples
 from facestudio.training.asm.starts import eye_corners, learn_start, learn_starts
-from facestudio.values import FloatArray
+from facestudio.values import FloatArray, IntArray
 
 FEWEST: Final = 10
 """Fewer photos make no model."""
@@ -114,6 +116,34 @@ def learn_drawn(photos: Sequence[AnnotatedPhoto], options: AsmOptions, say: Say,
     return Kind(model, cut, samples, unseen)
 
 
+def learn_known(
+    photos: Sequence[AnnotatedPhoto], model: AsmModel, options: AsmOptions, say: Say, check: Check
+) -> Kind:
+    """Take a model for drawn photos as it is; synthetic photos show it what it has not seen.
+
+    Raises
+    ------
+    UnreadableInputError
+        If its points are of another scheme, or the landmarker sees a face in too few of the photos.
+    """
+    if photos[0].scheme != model.scheme:
+        raise UnreadableInputError(
+            f"The model for drawn photos has points of {model.scheme}, the photos of {photos[0].scheme}"
+        )
+    say(f"drawing samples of {len(photos)} synthetic photos")
+    stream = draw_samples(photos, [0] * len(photos), options.seed, mirror=False, say=say, check=check)
+    one = np.zeros(len(photos), dtype=np.int32)
+    cut = cut_samples(stream, photos, [model.start], one, model.shape.mean)
+    _enough(set(cut.sources.tolist()))
+    cut = with_mirror_images(cut, load_scheme(model.scheme))
+    meshes = cut.meshes.astype(np.float64)
+    begin = np.stack([model.begin(mesh) for mesh in meshes])
+    views = np.stack([model.view(mesh) for mesh in meshes])
+    samples = _training_set(cut, begin, one, views)
+    found, novelty = apply_experts(model.stages, samples, check)
+    return Kind(model, cut, samples, Unseen(begin, found, samples.truth, novelty, samples.weights))
+
+
 def learn_real(
     photos: Sequence[AnnotatedPhoto], options: AsmOptions, drawn: Kind | None, say: Say, check: Check
 ) -> Kind:
@@ -143,6 +173,7 @@ def learn_real(
     say(f"cutting {len(drawings)} samples")
     cut = cut_samples(drawings, photos, starts, folds, shape.mean, shift)
     profiles = learn_profiles(plain, photos, scheme, shape)
+    seen = see_samples(drawings)
     del drawings, plain
     samples = _training_set(cut, cut.begin, folds, np.zeros((len(cut.begin), 0)))
     stages = learn_experts(samples, shape.mean, options.seed, say=say, check=check)
@@ -151,9 +182,32 @@ def learn_real(
     told = provenance(options, len(np.unique(cut.sources)), 0, len(cut.begin))
     sigma = expert_sigma(unseen)
     unseen = held(unseen, shape, sigma)
+    reader: FaceReader | None = None
+    if len(np.unique(samples.folds)) > 1:
+        reader, unseen = _with_reader(seen, cut, samples.folds, unseen, scheme, say)
     errors = learn_errors([unseen])
-    model = AsmModel(scheme.name, shape, start, stages, sigma, errors, profiles, told, shift)
+    model = AsmModel(scheme.name, shape, start, stages, sigma, errors, profiles, told, shift, reader=reader)
     return Kind(model, cut, samples, unseen)
+
+
+def _with_reader(
+    seen: SeenSamples, cut: CutSamples, folds: IntArray, unseen: Unseen, scheme: LandmarkScheme, say: Say
+) -> tuple[FaceReader, Unseen]:
+    """Learn the reader; returns it, and what experts and reader together do on people that neither has seen."""
+    jaw = np.array(scheme.parts["jaw"], dtype=np.int32)
+    parts = (jaw, np.setdiff1d(np.arange(scheme.count, dtype=np.int32), jaw))
+    turns = cut.to_canvas @ seen.turns  # from the crop to the canvas
+    goal = np.einsum("mij,mnj->mni", np.linalg.inv(turns), cut.truth - cut.begin)
+    read = learn_reader(seen, goal, folds, parts)
+    found = cut.begin + np.einsum("mij,mnj->mni", turns, read.shifts)
+    share = shares(unseen.found - unseen.truth, found - unseen.truth, parts)
+    together = unseen.found + share[:, None] * (found - unseen.found)
+    off = [np.linalg.norm(f - unseen.truth, axis=2).mean() for f in (unseen.found, found, together)]
+    say(
+        f"experts {off[0]:.2f}, reader {off[1]:.2f}, both {off[2]:.2f} canvas pixels "
+        f"(ridges {read.ridges}, shares {share[parts[0][0]]:.2f} and {share[parts[1][0]]:.2f})"
+    )
+    return replace(read.reader, share=share), replace(unseen, found=together)
 
 
 def provenance(options: AsmOptions, photos: int, synthetic: int, samples: int) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from facestudio.landmarks.asm.shape import transform
-from facestudio.landmarks.mesh478 import Region, look
+from facestudio.landmarks.mesh478 import MeshLook, look
+from facestudio.landmarks.region import Region
 from facestudio.landmarks.schemes import load_scheme
 from facestudio.training.asm.annotated import AnnotatedPhoto
 from facestudio.training.asm.augment import Augmentation, place, spoil
@@ -29,8 +30,8 @@ class Sample:
         (S, S, 3) uint8 RGB.
     points
         (N, 2) float64: where the points are in it.
-    mesh, mesh_z
-        (478, 2), (478,) float64: where the landmarker sees the mesh in it.
+    seen
+        Where the landmarker sees the mesh in it.
     source
         Number of the annotated photo.
     changed
@@ -41,11 +42,15 @@ class Sample:
 
     picture: ByteArray
     points: FloatArray
-    mesh: FloatArray
-    mesh_z: FloatArray
+    seen: MeshLook
     source: int
     changed: bool
     mirrored: bool
+
+    @property
+    def mesh(self) -> FloatArray:
+        """(478, 2) float64: where the landmarker sees the mesh in the picture."""
+        return self.seen.points
 
 
 def cut_out(pixels: ByteArray, points: FloatArray) -> tuple[ByteArray, FloatArray]:
@@ -61,10 +66,8 @@ def cut_out(pixels: ByteArray, points: FloatArray) -> tuple[ByteArray, FloatArra
     return np.asarray(drawn, dtype=np.uint8), transform(matrix, points)
 
 
-def _located(
-    picture: ByteArray, points: FloatArray, scheme: str, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray, float]:
-    """Let the landmarker look about where the face is; mesh, its depth, presence."""
+def _located(picture: ByteArray, points: FloatArray, scheme: str, rng: np.random.Generator) -> MeshLook:
+    """Let the landmarker look about where the face is."""
     names = load_scheme(scheme).point_names
     right, left = (points[names.index(name)] for name in ("eye_right_outer", "eye_left_outer"))
     low, high = points.min(axis=0), points.max(axis=0)
@@ -120,9 +123,9 @@ def draw_samples(
                 if copy:
                     picture, there = place(square, points, rng, strength)
                     picture = spoil(picture, there, rng, strength)
-                mesh, z, presence = _located(picture, there, photo.scheme, rng)
-                if presence >= 0.5:
-                    yield Sample(picture, there, mesh, z, number, copy > 0, mirrored)
+                seen = _located(picture, there, photo.scheme, rng)
+                if seen.presence >= 0.5:
+                    yield Sample(picture, there, seen, number, copy > 0, mirrored)
                 elif copy == 0 and not mirrored:
                     say(f"left out: {photo.path}: the landmarker sees no face where the points are")
         if (number + 1) % 50 == 0:

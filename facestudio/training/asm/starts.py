@@ -29,7 +29,7 @@ def learn_start(samples: Sequence[Sample], photos: Sequence[AnnotatedPhoto]) -> 
     for s in plain:
         unit, axes = face_frame(s.mesh)
         origin = (s.mesh[33] + s.mesh[263]) / 2
-        mesh = np.column_stack([(s.mesh - origin) @ axes, s.mesh_z]) / unit
+        mesh = np.column_stack([(s.mesh - origin) @ axes, s.seen.z]) / unit
         eyes = float(np.linalg.norm(s.points[left] - s.points[right])) / unit
         faces.append(AnnotatedFace("", mesh, (s.points - origin) @ axes / unit, eyes))
     prior = None if scheme == "ibug68" else nearest_map(faces)

@@ -15,7 +15,7 @@ from facestudio.training.asm.annotated import AnnotatedPhoto
 from facestudio.training.asm.errors import Unseen, held, learn_errors
 from facestudio.training.asm.experts import TrainingSet, apply_experts
 from facestudio.training.asm.kinds import in_real_convention, learn_kind
-from facestudio.training.asm.learn import FEWEST, Kind, learn_drawn, learn_real, provenance
+from facestudio.training.asm.learn import FEWEST, Kind, learn_drawn, learn_known, learn_real, provenance
 from facestudio.training.asm.options import AsmOptions
 from facestudio.training.asm.starts import eye_corners
 from facestudio.values import BoolArray, Float32Array, FloatArray, IntArray
@@ -52,6 +52,7 @@ def train_asm(
     options: AsmOptions,
     *,
     drawn: Kind | None = None,
+    known: AsmModel | None = None,
     say: Callable[[str], None] = lambda line: None,
     check: Callable[[], None] = lambda: None,
 ) -> tuple[AsmModel, AsmReport]:
@@ -65,6 +66,9 @@ def train_asm(
         How.
     drawn
         What was learnt of synthetic photos before (`learn_drawn`), if `photos` are all real.
+    known
+        A model for drawn photos that is taken as it is; synthetic photos show then only what turning a head does, and
+        how unlike real ones they are.
     say, check
         Lines of progress; called often, may raise to stop.
 
@@ -86,7 +90,11 @@ def train_asm(
         raise UnreadableInputError("The photos have points of two schemes (ibug68 and xm2vts68)")
     real = [photo for photo in photos if not photo.synthetic]
     synthetic = [photo for photo in photos if photo.synthetic]
-    if synthetic:
+    if known is not None and not (real and synthetic):
+        raise UnreadableInputError("With a model for drawn photos, real and synthetic photos are needed")
+    if synthetic and known is not None:
+        drawn = learn_known(synthetic, known, options, say, check)
+    elif synthetic:
         drawn = learn_drawn(synthetic, options, say, check)
     if not real:
         assert drawn is not None

@@ -6,14 +6,8 @@ import pytest
 
 from facestudio.landmarks import mesh478
 from facestudio.landmarks.detector import FaceCandidate, detect_faces
-from facestudio.landmarks.mesh478 import (
-    Region,
-    expression_of,
-    locate_face,
-    locate_faces,
-    region_of_candidate,
-    region_of_points,
-)
+from facestudio.landmarks.mesh478 import expression_of, locate_face, locate_faces
+from facestudio.landmarks.region import Region, region_of_candidate, region_of_points
 from facestudio.landmarks.schemes import load_scheme
 from facestudio.photo import photo_from_array
 from facestudio.values import ARKIT_NAMES, ByteArray, DetectedFace, FaceBox, FloatArray, Photo
@@ -147,13 +141,13 @@ def test_looking_again_settles_the_points(collins: Photo) -> None:
 def looks_of(monkeypatch: pytest.MonkeyPatch) -> list[Region]:
     """Record where the landmarker looks."""
     looks: list[Region] = []
-    mesh = mesh478._mesh
+    look_at = mesh478.look_at
 
     def seen(pixels: Any, region: Region) -> Any:
         looks.append(region)
-        return mesh(pixels, region)
+        return look_at(pixels, region)
 
-    monkeypatch.setattr(mesh478, "_mesh", seen)
+    monkeypatch.setattr(mesh478, "look_at", seen)
     return looks
 
 

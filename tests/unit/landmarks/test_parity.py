@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facestudio.landmarks.mesh478 import region_of_points
+from facestudio.landmarks.region import region_of_points
 from facestudio.landmarks.sessions import open_shipped
 from facestudio.values import DetectedFace, Photo
 

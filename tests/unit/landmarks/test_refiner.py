@@ -74,10 +74,10 @@ def test_points_are_surer_afterwards(drawn: tuple[Photo, FloatArray]) -> None:
 def test_it_is_part_of_the_shipped_model_alone(drawn: tuple[Photo, FloatArray]) -> None:
     photo, _ = drawn
     face = locate_faces(photo, max_faces=1)[0]
-    shipped = locate_landmarks(photo, face.mesh, "asm")
-    named = locate_landmarks(photo, face.mesh, "asm", model=load_asm())
+    shipped = locate_landmarks(photo, face, "asm")
+    named = locate_landmarks(photo, face, "asm", model=load_asm())
     np.testing.assert_array_equal(shipped.points, named.points)
-    own = locate_landmarks(photo, face.mesh, "asm", model=_drawn_asm())
+    own = locate_landmarks(photo, face, "asm", model=_drawn_asm())
     assert np.linalg.norm(own.points - shipped.points, axis=1).max() > 0.3
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facestudio.cli.main import main
 from facestudio.database.archive import save_arrays
 from facestudio.database.model import load_database
+from facestudio.errors import UnreadableInputError
 from facestudio.geometry.camera import project
 from facestudio.landmarks.asm.model import AsmModel, asm_arrays, load_asm_file
 from facestudio.landmarks.asm.stages import NetworkStage, forward
@@ -67,7 +69,7 @@ def test_both_kinds_have_a_model_of_their_own(both: AsmModel, photos: list[Annot
     picture = photos[0].load()
     (face,) = locate_faces(picture)
     for method in ("combined", "asm"):
-        found = locate_landmarks(picture, face.mesh, method, model=both)
+        found = locate_landmarks(picture, face, method, model=both)
         eyes = np.linalg.norm(photos[0].points[45] - photos[0].points[36])
         assert np.linalg.norm(found.points - photos[0].points, axis=1).mean() < 0.1 * eyes
         assert (np.linalg.eigvalsh(found.covariance) > 0).all()
@@ -88,6 +90,28 @@ def test_a_model_of_both_kinds_survives_its_file(both: AsmModel, tmp_path: Path)
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=1e-4)
     mesh = np.random.default_rng(0).normal(size=(478, 2))
     np.testing.assert_allclose(read.begin(mesh), both.begin(mesh), rtol=1e-4, atol=1e-4)
+
+
+def test_the_part_for_drawn_photos_can_be_taken_from_another_model(
+    both: AsmModel, photos: list[AnnotatedPhoto], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_arrays(tmp_path / "asm.npz", asm_arrays(both))
+    folder = str(photos[0].path.parent)
+    how = ["--copies", "0", "--synthetic-copies", "0", "--quiet"]
+    command = ["train", "asm", "--data", folder, "--output", str(tmp_path / "other.npz"), *how]
+    assert main([*command, "--drawn", str(tmp_path / "asm.npz")]) == 0
+    with np.load(tmp_path / "asm.npz") as before, np.load(tmp_path / "other.npz") as after:
+        kept = [name for name in before.files if name.startswith(("drawn_", "view_"))]
+        assert kept
+        for name in kept:
+            np.testing.assert_array_equal(before[name], after[name], err_msg=name)
+    # A model of real photos alone has none; without both kinds of photos there is nothing to learn.
+    only = [photo for photo in photos if not photo.synthetic]
+    save_arrays(tmp_path / "real.npz", asm_arrays(train_asm(only, AsmOptions(copies=0))[0]))
+    assert main([*command, "--overwrite", "--drawn", str(tmp_path / "real.npz")]) == 5
+    assert "real.npz was not trained on drawn photos" in capsys.readouterr().err
+    with pytest.raises(UnreadableInputError, match="real and synthetic photos are needed"):
+        train_asm(only, AsmOptions(copies=0), known=both.drawn)
 
 
 def test_few_drawn_photos_get_local_experts(photos: list[AnnotatedPhoto]) -> None:

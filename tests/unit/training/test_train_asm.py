@@ -64,7 +64,7 @@ def test_a_model_comes_out_whose_every_method_finds_the_points(
         (face,) = locate_faces(picture)
         eyes = np.linalg.norm(photo.points[45] - photo.points[36])
         for method in LANDMARK_METHODS:
-            found = locate_landmarks(picture, face.mesh, method, model=trained)
+            found = locate_landmarks(picture, face, method, model=trained)
             assert (found.scheme, found.method) == ("ibug68", method)
             assert np.linalg.norm(found.points - photo.points, axis=1).mean() < 0.1 * eyes
             assert (np.linalg.eigvalsh(found.covariance) > 0).all()
@@ -85,6 +85,11 @@ def test_a_model_survives_its_file(trained: AsmModel, tmp_path: Path) -> None:
     np.testing.assert_allclose(read.shape.mean, trained.shape.mean)
     np.testing.assert_allclose(read.stages[0].weights, trained.stages[0].weights)
     assert read.provenance["seed"] == 1
+    assert read.reader is not None
+    assert trained.reader is not None
+    np.testing.assert_allclose(read.reader.share, trained.reader.share)
+    weights = trained.reader.step.weights
+    np.testing.assert_allclose(read.reader.step.weights, weights, atol=1e-3 * np.abs(weights).max())
 
 
 def test_the_more_unusual_a_photo_the_less_the_asm_counts(trained: AsmModel) -> None:
@@ -101,7 +106,7 @@ def test_the_more_unusual_a_photo_the_less_the_asm_counts(trained: AsmModel) -> 
     assert (np.trace(covariance, axis1=1, axis2=2) <= factor * best + 0.1).all()
 
 
-@pytest.mark.parametrize("damage", ["text", "missing", "truncated", "newer", "shape"])
+@pytest.mark.parametrize("damage", ["text", "missing", "truncated", "newer", "shape", "reader"])
 def test_a_damaged_model_is_named(trained: AsmModel, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "asm.npz"
     arrays = asm_arrays(trained)
@@ -109,6 +114,8 @@ def test_a_damaged_model_is_named(trained: AsmModel, tmp_path: Path, damage: str
         arrays["meta"] = np.array(json.dumps({**json.loads(str(arrays["meta"])), "format": 99}))
     if damage == "shape":
         arrays["stage0_weights"] = arrays["stage0_weights"][:5]
+    if damage == "reader":
+        arrays["reader_chosen"] = arrays["reader_chosen"][:5]
     if damage != "missing":
         save_arrays(path, arrays)
     if damage == "text":
