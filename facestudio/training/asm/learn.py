@@ -22,7 +22,7 @@ from facestudio.training.asm.kinds import learn_shift, learn_view
 from facestudio.training.asm.network import learn_networks
 from facestudio.training.asm.options import AsmOptions, person_folds
 from facestudio.training.asm.profiles import learn_profiles
-from facestudio.training.asm.reader import SeenSamples, learn_reader, see_samples, shares
+from facestudio.training.asm.reader import SeenSamples, learn_reader, see_samples
 from facestudio.training.asm.samples import draw_samples
 from facestudio.training.asm.starts import eye_corners, learn_start, learn_starts
 from facestudio.values import FloatArray, IntArray
@@ -200,14 +200,10 @@ def _with_reader(
     goal = np.einsum("mij,mnj->mni", np.linalg.inv(turns), cut.truth - cut.begin)
     read = learn_reader(seen, goal, folds, parts)
     found = cut.begin + np.einsum("mij,mnj->mni", turns, read.shifts)
-    share = shares(unseen.found - unseen.truth, found - unseen.truth, parts)
-    together = unseen.found + share[:, None] * (found - unseen.found)
+    together = unseen.found + read.reader.share[:, None] * (found - unseen.found)
     off = [np.linalg.norm(f - unseen.truth, axis=2).mean() for f in (unseen.found, found, together)]
-    say(
-        f"experts {off[0]:.2f}, reader {off[1]:.2f}, both {off[2]:.2f} canvas pixels "
-        f"(ridges {read.ridges}, shares {share[parts[0][0]]:.2f} and {share[parts[1][0]]:.2f})"
-    )
-    return replace(read.reader, share=share), replace(unseen, found=together)
+    say(f"experts {off[0]:.2f}, reader {off[1]:.2f}, both {off[2]:.2f} canvas pixels (ridges {read.ridges})")
+    return read.reader, replace(unseen, found=together)
 
 
 def provenance(options: AsmOptions, photos: int, synthetic: int, samples: int) -> dict[str, Any]:

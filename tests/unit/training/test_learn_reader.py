@@ -1,10 +1,9 @@
 """The face reader: a ridge regression on what the landmarker saw, and its share beside the experts."""
 
 import numpy as np
-import pytest
 
 from facestudio.landmarks.mesh_features import CHANNELS
-from facestudio.training.asm.reader import SeenSamples, learn_reader, shares
+from facestudio.training.asm.reader import SeenSamples, learn_reader
 from facestudio.values import FloatArray
 
 COUNT = 5
@@ -48,19 +47,3 @@ def test_the_same_samples_give_the_same_reader() -> None:
     one, other = (learn_reader(samples, goal, folds, PARTS).reader.step for _ in range(2))
     np.testing.assert_array_equal(one.weights, other.weights)
     np.testing.assert_array_equal(one.fields, other.fields)
-
-
-def test_shares_are_those_with_the_least_error() -> None:
-    rng = np.random.default_rng(0)
-    common = rng.normal(size=(4000, COUNT, 2))
-    experts, reader = common + rng.normal(0, 1, common.shape), common + rng.normal(0, 2, common.shape)
-    share = shares(experts, reader, PARTS)
-    assert share == pytest.approx(
-        np.full(COUNT, 0.2), abs=0.03
-    )  # inverse to the variances that are each one's own
-    for other in (0.1, 0.3):
-        assert ((experts + 0.2 * (reader - experts)) ** 2).sum() < (
-            (experts + other * (reader - experts)) ** 2
-        ).sum()
-    assert (shares(common, 3 * common, PARTS) == 0).all()
-    assert (shares(3 * common, common, PARTS) == 1).all()
