@@ -8,7 +8,8 @@ from typing import Any
 from facestudio.cli.console import Console
 from facestudio.cli.options import common, whole_number
 from facestudio.cli.outputs import check_free, make_folder
-from facestudio.errors import UnreadableInputError, UsageError, WriteError
+from facestudio.cli.train_options import check_training, output_file, seed, writing
+from facestudio.errors import UnreadableInputError
 
 
 def add_parser(commands: Any) -> None:
@@ -32,7 +33,7 @@ def add_parser(commands: Any) -> None:
         "--pictures", type=whole_number(1, 1000), default=12, metavar="N", help="of each head (default: 12)"
     )
     one.add_argument("--epochs", type=whole_number(1, 10000), default=12, metavar="N", help="default: 12")
-    one.add_argument("--seed", type=whole_number(0), default=1, metavar="S", help="default: 1")
+    seed(one)
     one.add_argument(
         "--work",
         type=Path,
@@ -40,17 +41,10 @@ def add_parser(commands: Any) -> None:
         metavar="DIR",
         help="pictures, checkpoint and log",
     )
-    one.add_argument(
-        "--output",
-        type=Path,
-        default=Path("paper-cnn.onnx"),
-        metavar="FILE.onnx",
-        help="default: paper-cnn.onnx",
-    )
+    output_file(one, "paper-cnn.onnx")
     one.add_argument(
         "--curves", type=Path, metavar="FILE.png", help="plot loss and recognition over the epochs"
     )
-    one.add_argument("--overwrite", action="store_true", help="replace files that are already there")
     one.set_defaults(run=run)
 
 
@@ -66,9 +60,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     WriteError
         If a file is there already, or cannot be written.
     """
-    if args.output.suffix.lower() != ".onnx":
-        raise UsageError(f"{args.output.name}: the network must end in .onnx")
-    check_free([args.output, *([args.curves] if args.curves else [])], overwrite=args.overwrite)
+    check_training(args, (), ".onnx")
+    check_free([args.curves] if args.curves else [], overwrite=args.overwrite)
     if args.data is not None and not args.data.exists():
         raise UnreadableInputError(f"There is no folder or list {args.data}")
     from facestudio.training.retrieval.paper_cnn import SCHEDULE, Schedule, save_onnx, train_paper_cnn
@@ -88,11 +81,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     schedule = Schedule(args.epochs, args.seed)
     make_folder(args.work)
     network, log = train_paper_cnn(train, test, schedule, args.work, console.note)
-    make_folder(args.output.parent)
-    try:
+    with writing(args.output):
         save_onnx(network, train.people, source, args.output)
-    except OSError as error:
-        raise WriteError(f"{args.output} cannot be written: {error.strerror or error}") from error
     if args.curves is not None:
         from facestudio.training.retrieval.curves import plot_curves
 

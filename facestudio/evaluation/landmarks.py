@@ -12,7 +12,7 @@ from facestudio.landmarks.detector import FaceCandidate
 from facestudio.landmarks.mesh478 import locate_face, locate_faces
 from facestudio.landmarks.schemes import face_frame, prior_landmark_map
 from facestudio.training.asm.annotated import AnnotatedPhoto
-from facestudio.training.asm.learn import learn_drawn, learn_known
+from facestudio.training.asm.learn import learn_synthetic
 from facestudio.training.asm.options import AsmOptions, person_folds
 from facestudio.training.asm.starts import eye_corners
 from facestudio.training.asm.train import train_asm
@@ -190,10 +190,7 @@ def evaluate_landmarks(
     if folds > 1 and not any(photo.synthetic for photo in photos):
         synthetic = [photo for photo in besides if photo.synthetic]
         if synthetic:  # the same in every fold
-            if known is None:
-                drawn = learn_drawn(synthetic, how, say, _never)
-            else:
-                drawn = learn_known(synthetic, known, how, say, _never)
+            drawn = learn_synthetic(synthetic, known, how, say, _never)
             besides = [photo for photo in besides if not photo.synthetic]
     for fold in range(max(folds, 1)):
         chosen = [i for i in range(len(photos)) if which[i] == fold]

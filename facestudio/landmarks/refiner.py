@@ -9,6 +9,7 @@ landmarker errs otherwise on them (docs/adr/0040).
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,6 +55,15 @@ class RefinerStep:
             object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
         object.__setattr__(self, "intercept", read_only(self.intercept, np.float64))
 
+    def fits(self, points: int, channels: Float32Array, count: int) -> bool:
+        """Whether its tables go from what `channels` keep of so many points to the ways of `count` landmarks."""
+        return (
+            self.mean.shape == (points, CHANNELS)
+            and channels.shape[0] == CHANNELS
+            and self.weights.shape == (points * channels.shape[1], len(self.fields))
+            and self.fields.shape[1:] == self.intercept.shape == (2 * count,)
+        )
+
     def shift(self, seen: Float32Array, channels: Float32Array) -> FloatArray:
         """Return by how much points belong elsewhere, (N, 2), of what is seen (P, CHANNELS)."""
         described = ((seen - self.mean) @ channels).ravel()
@@ -94,12 +104,7 @@ class Refiner:
         object.__setattr__(self, "channels", read_only(self.channels, np.float32))
         object.__setattr__(self, "left", read_only(self.left, np.float64))
         points = len(self.chosen) + len(self.left)
-        fits = self.channels.shape[0] == CHANNELS and all(
-            step.mean.shape == (points, CHANNELS)
-            and step.weights.shape == (points * self.channels.shape[1], len(step.fields))
-            and step.fields.shape[1:] == step.intercept.shape == (2 * len(self.left),)
-            for step in self.steps
-        )
+        fits = all(step.fits(points, self.channels, len(self.left)) for step in self.steps)
         if not fits or self.mesh_mirror.shape != (478,):
             raise ModelError("landmark refiner: its tables do not fit together")
 
@@ -136,6 +141,19 @@ class Refiner:
         return face.in_photo(places, mirror), covariance * self.left[:, None, None]
 
 
+_TABLES = {"mean": np.float16, "weights": np.float16, "fields": np.float32, "intercept": np.float64}
+
+
+def step_arrays(step: RefinerStep, prefix: str) -> dict[str, NDArray[Any]]:
+    """Return a step as arrays of a file, their names behind a prefix."""
+    return {f"{prefix}_{name}": getattr(step, name).astype(kind) for name, kind in _TABLES.items()}
+
+
+def read_step(data: Mapping[str, NDArray[Any]], prefix: str) -> RefinerStep:
+    """Return the step of a file whose names begin with a prefix; a KeyError if one is missing."""
+    return RefinerStep(*(data[f"{prefix}_{name}"] for name in _TABLES))
+
+
 def refiner_arrays(refiner: Refiner) -> dict[str, NDArray[Any]]:
     """Return what a refiner's file holds (docs/formats/landmark-refiner.md)."""
     meta = {
@@ -152,10 +170,7 @@ def refiner_arrays(refiner: Refiner) -> dict[str, NDArray[Any]]:
         "left": refiner.left,
     }
     for i, step in enumerate(refiner.steps):
-        arrays[f"step{i}_mean"] = step.mean.astype(np.float16)
-        arrays[f"step{i}_weights"] = step.weights.astype(np.float16)
-        arrays[f"step{i}_fields"] = step.fields
-        arrays[f"step{i}_intercept"] = step.intercept
+        arrays |= step_arrays(step, f"step{i}")
     return arrays
 
 
@@ -173,10 +188,7 @@ def load_refiner_file(path: Path) -> Refiner:
             if meta["format"] != REFINER_FORMAT:
                 age = "a newer" if meta["format"] > REFINER_FORMAT else "an older"
                 raise ModelError(f"{path} was written by {age} facestudio (format {meta['format']})")
-            steps = tuple(
-                RefinerStep(*(data[f"step{i}_{name}"] for name in ("mean", "weights", "fields", "intercept")))
-                for i in range(int(meta["steps"]))
-            )
+            steps = tuple(read_step(data, f"step{i}") for i in range(int(meta["steps"])))
             return Refiner(
                 meta["licence"],
                 meta["source"],

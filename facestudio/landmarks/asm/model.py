@@ -16,7 +16,7 @@ from facestudio.landmarks.asm.reader import FaceReader
 from facestudio.landmarks.asm.shape import PointDistributionModel
 from facestudio.landmarks.asm.stages import ExpertStage, NetworkStage, Stage
 from facestudio.landmarks.asm.view import POSE_TERMS, MeshView, PoseShift
-from facestudio.landmarks.refiner import RefinerStep
+from facestudio.landmarks.refiner import read_step, step_arrays
 from facestudio.landmarks.schemes import LandmarkMap, load_scheme
 from facestudio.paths import models
 from facestudio.values import Float32Array, FloatArray, read_only
@@ -153,7 +153,6 @@ class AsmModel:
 
 
 _DRAWN: Final = "drawn_"
-_STEP: Final = ("mean", "weights", "fields", "intercept")
 
 
 def asm_arrays(model: AsmModel) -> dict[str, Any]:
@@ -177,9 +176,7 @@ def asm_arrays(model: AsmModel) -> dict[str, Any]:
         arrays["reader_chosen"] = model.reader.chosen
         arrays["reader_channels"] = model.reader.channels.astype(np.float16)
         arrays["reader_share"] = model.reader.share
-        for name in _STEP:
-            array = getattr(model.reader.step, name)
-            arrays[f"reader_{name}"] = array.astype(np.float16) if name in ("mean", "weights") else array
+        arrays |= step_arrays(model.reader.step, "reader")
     return arrays
 
 
@@ -234,8 +231,8 @@ def load_asm_file(path: Path) -> AsmModel:
                 kind = KindModel(data["kind_weights"], float(data["kind_bias"]))
                 model = replace(model, drawn=_read_own(data, _DRAWN, meta, view), kind=kind)
             if "reader_chosen" in data.files:
-                step = RefinerStep(*(data[f"reader_{name}"] for name in _STEP))
                 chosen, channels, share = (data[f"reader_{n}"] for n in ("chosen", "channels", "share"))
+                step = read_step(data, "reader")
                 model = replace(model, reader=FaceReader(chosen, channels, step, share))
         _check(model)
         if model.drawn is not None:

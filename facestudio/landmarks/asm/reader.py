@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facestudio.landmarks.mesh_features import CHANNELS, see_region
+from facestudio.landmarks.mesh_features import see_region
 from facestudio.landmarks.refiner import RefinerStep
 from facestudio.landmarks.region import Region
 from facestudio.values import ByteArray, Float32Array, FloatArray, IntArray, read_only
@@ -73,10 +73,4 @@ class FaceReader:
     @property
     def fits(self) -> bool:
         """Whether its tables fit together."""
-        points, count, step = len(self.chosen), len(self.share), self.step
-        return (
-            self.channels.shape[0] == CHANNELS
-            and step.mean.shape == (points, CHANNELS)
-            and step.weights.shape == (points * self.channels.shape[1], len(step.fields))
-            and step.fields.shape[1:] == step.intercept.shape == (2 * count,)
-        )
+        return self.step.fits(len(self.chosen), self.channels, len(self.share))

@@ -116,6 +116,15 @@ def learn_drawn(photos: Sequence[AnnotatedPhoto], options: AsmOptions, say: Say,
     return Kind(model, cut, samples, unseen)
 
 
+def learn_synthetic(
+    photos: Sequence[AnnotatedPhoto], known: AsmModel | None, options: AsmOptions, say: Say, check: Check
+) -> Kind:
+    """Learn from drawn photos, or take a `known` model for them as it is; see `learn_drawn` and `learn_known`."""
+    if known is None:
+        return learn_drawn(photos, options, say, check)
+    return learn_known(photos, known, options, say, check)
+
+
 def learn_known(
     photos: Sequence[AnnotatedPhoto], model: AsmModel, options: AsmOptions, say: Say, check: Check
 ) -> Kind:

@@ -15,7 +15,7 @@ from facestudio.training.asm.annotated import AnnotatedPhoto
 from facestudio.training.asm.errors import Unseen, held, learn_errors
 from facestudio.training.asm.experts import TrainingSet, apply_experts
 from facestudio.training.asm.kinds import in_real_convention, learn_kind
-from facestudio.training.asm.learn import FEWEST, Kind, learn_drawn, learn_known, learn_real, provenance
+from facestudio.training.asm.learn import FEWEST, Kind, learn_real, learn_synthetic, provenance
 from facestudio.training.asm.options import AsmOptions
 from facestudio.training.asm.starts import eye_corners
 from facestudio.values import BoolArray, Float32Array, FloatArray, IntArray
@@ -92,10 +92,8 @@ def train_asm(
     synthetic = [photo for photo in photos if photo.synthetic]
     if known is not None and not (real and synthetic):
         raise UnreadableInputError("With a model for drawn photos, real and synthetic photos are needed")
-    if synthetic and known is not None:
-        drawn = learn_known(synthetic, known, options, say, check)
-    elif synthetic:
-        drawn = learn_drawn(synthetic, options, say, check)
+    if synthetic:
+        drawn = learn_synthetic(synthetic, known, options, say, check)
     if not real:
         assert drawn is not None
         return drawn.model, _report(drawn, drawn.model)
