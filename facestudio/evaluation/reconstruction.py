@@ -30,6 +30,7 @@ from facestudio.values import Camera, DetectedFace, FloatArray, Landmarks, Photo
 
 _EXPRESSION = 0.3  # the strongest weight of a face that is not calm
 _BINS = 10
+_DRAWS = 2000  # of the bootstrap
 _SHOWN = ("mean", "paper", "default")  # measured by NoW's protocol, too
 _WITH_AND_WITHOUT = ("paper", "map", "default")
 WITHOUT_RETRIEVAL = ", no similar heads"
@@ -68,11 +69,21 @@ class MethodResult:
 
 
 @dataclass(frozen=True)
+class Gain:
+    """How much lower a mean error is than another's, a share of it, and its interval of 95 % confidence (bootstrap)."""
+
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class ReconstructionReport:
     """What was measured, and on how many left-out heads; `missed` photos had no located face.
 
     `groups` has, by kind of photo, how many there were and the same results for them. `reliability` has pairs of
-    predicted and real error (root mean square, mm) of vertices, the surest tenth first, of the default.
+    predicted and real error (root mean square, mm) of vertices, the surest tenth first, of the default. `retrieval`
+    has, by method, how much lower its mean error is with similar heads than without.
     """
 
     heads: int
@@ -83,6 +94,7 @@ class ReconstructionReport:
         default_factory=dict[str, tuple[int, tuple[MethodResult, ...]]]
     )
     reliability: tuple[tuple[float, float], ...] = ()
+    retrieval: dict[str, Gain] = field(default_factory=dict[str, Gain])
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -200,6 +212,18 @@ def _summary(rows: list[dict[str, _Measured]]) -> tuple[MethodResult, ...]:
     return tuple(results)
 
 
+def _retrieval(rows: list[dict[str, _Measured]]) -> dict[str, Gain]:
+    """Return what similar heads take off the mean error of each method."""
+    drawn = np.random.default_rng(1).integers(len(rows), size=(_DRAWS, len(rows)))
+    gains: dict[str, Gain] = {}
+    for method in _WITH_AND_WITHOUT:
+        pairs = [[row[name].error.median for name in (method, method + WITHOUT_RETRIEVAL)] for row in rows]
+        own, without = np.array(pairs).T
+        low, high = np.quantile(1 - own[drawn].mean(axis=1) / without[drawn].mean(axis=1), (0.025, 0.975))
+        gains[method] = Gain(float(1 - own.mean() / without.mean()), float(low), float(high))
+    return gains
+
+
 def _reliability(rows: list[dict[str, _Measured]]) -> tuple[tuple[float, float], ...]:
     """Return predicted and real errors of tenths of all vertices, the surest first."""
     pairs = [row["default"].sure for row in rows]
@@ -254,7 +278,12 @@ def evaluate_reconstruction(
     if not measured:
         raise UnreadableInputError("No face was found in any of the drawn photos")
     return ReconstructionReport(
-        len(measured), missed, seed, _summary(measured), reliability=_reliability(measured)
+        len(measured),
+        missed,
+        seed,
+        _summary(measured),
+        reliability=_reliability(measured),
+        retrieval=_retrieval(measured),
     )
 
 
@@ -334,6 +363,7 @@ def evaluate_photos(
         _summary(every),
         {kind: (len(own), _summary(own)) for kind, own in groups.items()},
         _reliability(every),
+        _retrieval(every),
     )
 
 

@@ -17,6 +17,10 @@ OBSERVER_LEAD = (8.0, 64.0)
 """So firmly is held what the observer sees of identity, in real and in drawn photos: it has seen the points already
 (docs/adr/0027), but real faces it knows less than their landmarks do (docs/adr/0041)."""
 
+SHRINKAGE = (0.85, 0.5)
+"""How far the prior's mean goes from the database's mean to the similar heads', without an observation and with one
+that is trusted: what they say is then partly known (docs/adr/0046)."""
+
 _LEAST_VARIANCE = 1e-3  # of a coefficient of another database that the observer says nothing of
 
 
@@ -69,11 +73,29 @@ def lead_over(located: Landmarks | None, noise: PointNoise | None) -> float:
     return by_kind(OBSERVER_LEAD, located)
 
 
-def with_observation(prior: Prior, observation: Observation, lead: float = 1.0) -> Prior:
-    """Return the prior after an observation that was learnt under it.
+def centre_among(usual: FloatArray, statistical: FloatArray, trust: float = 0.0) -> FloatArray:
+    """Return the mean of the prior beside similar heads, (K,).
+
+    Parameters
+    ----------
+    usual, statistical
+        (K,) the means of all heads, and of the similar ones.
+    trust
+        0..1, in what was observed.
+    """
+    share = (1 - trust) * SHRINKAGE[0] + trust * SHRINKAGE[1]
+    return usual + share * (statistical - usual)
+
+
+def with_observation(
+    prior: Prior, observation: Observation, lead: float = 1.0, usual: FloatArray | None = None
+) -> Prior:
+    """Return the prior after an observation that was learnt under it, or under one with another mean.
 
     The observation's mean and covariance are conditional ones: fully trusted they take the prior's place, not
     trusted at all they change nothing. Between, precisions are mixed: a head between the two, no surer than either.
+    What is observed of one of all heads is, of one of these about another mean, so much nearer to that as the
+    observation is unsure (Bayes' rule, the one mean divided out and the other multiplied in).
 
     Parameters
     ----------
@@ -81,6 +103,8 @@ def with_observation(prior: Prior, observation: Observation, lead: float = 1.0) 
         Of heads.
     observation
         In the same coefficients.
+    usual
+        (K,) the mean under which it was learnt, if it is not the prior's.
     lead
         1: as it is. More, against evidence that the observation has seen already and that must not count twice: a
         fully trusted one is held so many times as firmly as it is sure.
@@ -89,5 +113,7 @@ def with_observation(prior: Prior, observation: Observation, lead: float = 1.0) 
     precision = (1 - observation.trust) * prior.precision + observation.trust * seen
     pull = (1 - observation.trust) * prior.precision @ prior.identity
     pull = pull + observation.trust * seen @ observation.identity
+    if usual is not None:
+        pull = pull + observation.trust * prior.precision @ (prior.identity - usual)
     firmly = lead**observation.trust
     return replace(prior, identity=np.linalg.solve(precision, pull), precision=firmly * precision)

@@ -8,12 +8,13 @@ import numpy as np
 from facestudio.fitting.evidence import pixels_per_mm
 from facestudio.fitting.fit_values import Fit
 from facestudio.fitting.joint import Gaussian, joint_points, joint_posterior
+from facestudio.fitting.observed_prior import centre_among
 from facestudio.fitting.pins import PinField, PinSight, settled_field
 from facestudio.fitting.residual import apply_residual, close_lips, residual_spline, without_parting
 from facestudio.fitting.solver import SteadyFit
 from facestudio.fitting.uncertainty import after_pinning, calibrated, surer, vertex_uncertainty
 from facestudio.geometry.camera import back_project, camera_position, to_camera_space
-from facestudio.pipeline.shape import SHRINKAGE, ShapeProblem
+from facestudio.pipeline.shape import ShapeProblem
 from facestudio.pipeline.shape_values import Shape
 from facestudio.retrieval.similar_heads import weighted_coefficients
 from facestudio.template.expressions import expression_deltas_for
@@ -62,7 +63,7 @@ class PersonPhoto(ShapeProblem):
         """Return the mean of the prior beside similar heads, (K,)."""
         if not heads:
             return self._centre
-        return self._centre + SHRINKAGE * (weighted_coefficients(self._database, heads) - self._centre)
+        return centre_among(self._centre, weighted_coefficients(self._database, heads), self._trust)
 
     def head(self, fit: Fit) -> FloatArray:
         """Return the neutral head of a fit, without what splines add, (V, 3) mm."""

@@ -20,7 +20,7 @@ from facestudio.fitting.evidence import (
 from facestudio.fitting.fit_values import Evidence, Fit, Prior
 from facestudio.fitting.irises import iris_scale
 from facestudio.fitting.noise import PointNoise
-from facestudio.fitting.observed_prior import lead_over, observed, with_observation
+from facestudio.fitting.observed_prior import centre_among, lead_over, observed, with_observation
 from facestudio.fitting.outline import slid
 from facestudio.fitting.pins import PinSight, fit_with_pins, settled_field
 from facestudio.fitting.pose import initial_pose
@@ -71,9 +71,6 @@ from facestudio.values import (
 
 PRIOR_VARIANCE = 1.3
 """The database's spread is taken this much wider: real heads vary more than the heads drawn."""
-
-SHRINKAGE = 0.35
-"""How far the prior's mean goes from the database's mean to the similar heads'."""
 
 SPLINE_CAUTION = (2.0, 8.0)
 """So much wider is the noise of located landmarks in the spline, in real and in drawn photos, where the observer is
@@ -136,7 +133,8 @@ class ShapeProblem:
         if self._observed is None:
             return replace(prior, identity=centre)
         own = replace(prior, identity=centre, precision=self._spread)
-        return with_observation(own, self._observed, lead_over(self._located.located, self._noise))
+        lead = lead_over(self._located.located, self._noise)
+        return with_observation(own, self._observed, lead, self._centre)
 
     def _honest(self, fit: Fit) -> Fit:
         """Return a fit that is as sure of identity as the observation is: the fit held it firmer than that."""
@@ -301,7 +299,7 @@ class ShapeProblem:
         check: Callable[[], None],
     ) -> Fit:
         """Go on from a fit with the prior centred on the similar heads."""
-        centre = self._centre + SHRINKAGE * (statistical - self._centre)
+        centre = centre_among(self._centre, statistical, 0.0 if method == "map" else self._trust)
         model, evidence = self._evidence(landmarks, fit.camera, fit.identity, fit.expression)
         if method == "map":
             prior = replace(self._prior, identity=centre, precision=self._spread)

@@ -99,6 +99,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
         console.result(
             f"{row.method:<27} {row.median_mm:7.3f} {row.mean_mm:7.3f}  {row.ratio:18.0%}  {row.size:5.1%}"
         )
+    for method, gain in report.retrieval.items():
+        sure = f"95 %: {gain.low:.1%} to {gain.high:.1%}"
+        console.result(f"{method}: similar heads take {gain.share:.1%} off the mean error ({sure})")
     names = list(report.results[0].by_region)
     console.result("\n" + f"{'by region, mm':<27} " + " ".join(f"{name:>6}" for name in names))
     for row in report.results:

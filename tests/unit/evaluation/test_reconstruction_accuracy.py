@@ -38,6 +38,16 @@ def test_every_way_is_measured(report):
     assert 0.4 < np.sqrt((real**2).mean() / (predicted**2).mean()) < 1.8
 
 
+def test_what_similar_heads_take_off_is_told_with_its_confidence(report):
+    mean = {row.method: row.mean_mm for row in report.results}
+    assert set(report.retrieval) == {"paper", "map", "default"}
+    for method, gain in report.retrieval.items():
+        np.testing.assert_allclose(gain.share, 1 - mean[method] / mean[f"{method}, no similar heads"])
+        assert gain.low <= gain.share <= gain.high
+        assert gain.low < gain.high
+    assert report.retrieval["map"].share > 0
+
+
 def test_now_takes_a_sphere_about_the_nose():
     points = np.zeros((68, 3))
     points[27], points[33], points[36], points[45] = [0, 50, 0], [0, 0, 0], [-50, 50, 0], [50, 50, 0]

@@ -11,7 +11,7 @@ from facestudio.database.model import load_database
 from facestudio.database.shape_model import load_shape_model
 from facestudio.errors import ModelError
 from facestudio.fitting.fit_values import Prior
-from facestudio.fitting.observed_prior import carried_over, with_observation
+from facestudio.fitting.observed_prior import SHRINKAGE, carried_over, centre_among, with_observation
 from facestudio.fitting.observer import Observation, load_observer, load_observer_file, observer_arrays
 from facestudio.landmarks.mesh478 import locate_faces
 from facestudio.synthesis.studio import StudioPhoto, studio_photo
@@ -108,6 +108,39 @@ def test_full_trust_takes_the_priors_place_and_none_changes_nothing():
     between = np.linalg.norm(half.identity - prior.identity), np.linalg.norm(half.identity - seen.identity)
     assert max(between) < np.linalg.norm(seen.identity - prior.identity) * 1.5
     assert np.linalg.eigvalsh(half.precision).min() > 0
+
+
+def test_an_observation_learnt_about_one_mean_holds_about_another():
+    """What is observed of a person among all heads, carried over by Bayes' rule to heads about another mean."""
+    rng = np.random.default_rng(4)
+    k, m = 6, 4
+    spread = np.diag(rng.uniform(0.5, 2.0, k))
+    usual, other = rng.normal(size=k), rng.normal(size=k)
+    seeing, noise, y = rng.normal(size=(m, k)), np.diag(rng.uniform(0.2, 1.0, m)), rng.normal(size=m)
+
+    def posterior(mean):
+        gain = spread @ seeing.T @ np.linalg.inv(seeing @ spread @ seeing.T + noise)
+        return mean + gain @ (y - seeing @ mean), spread - gain @ seeing @ spread
+
+    about_usual, covariance = posterior(usual)
+    about_other, _ = posterior(other)
+    seen = Observation(about_usual, covariance, np.zeros((478, 2)), 1.0, 1.0)
+    prior = Prior(other, np.linalg.inv(spread), np.zeros(52), np.ones(52))
+    found = with_observation(prior, seen, lead=4.0, usual=usual)
+    np.testing.assert_allclose(found.identity, about_other, atol=1e-8)
+    np.testing.assert_allclose(np.linalg.inv(found.precision), covariance / 4, atol=1e-8)
+    same = with_observation(replace(prior, identity=usual), seen, usual=usual)
+    np.testing.assert_allclose(same.identity, about_usual, atol=1e-8)
+    none = with_observation(prior, replace(seen, trust=0.0), usual=usual)
+    np.testing.assert_allclose(none.identity, other, atol=1e-12)
+
+
+def test_similar_heads_draw_the_prior_less_where_an_observation_is_trusted():
+    usual, statistical = np.zeros(3), np.array([1.0, -2.0, 0.5])
+    for trust, share in ((0.0, SHRINKAGE[0]), (1.0, SHRINKAGE[1]), (0.5, sum(SHRINKAGE) / 2)):
+        np.testing.assert_allclose(centre_among(usual, statistical, trust), share * statistical)
+    assert 0 < SHRINKAGE[1] < SHRINKAGE[0] < 1
+    np.testing.assert_array_equal(centre_among(statistical, statistical, 0.3), statistical)
 
 
 def test_an_observation_reaches_databases_with_a_basis_of_their_own():
