@@ -17,9 +17,12 @@ from facestudio.landmarks.schemes import face_frame, load_scheme, prior_landmark
 from facestudio.photo import load_photo
 from facestudio.synthesis.truth import SEEN, Truth, read_truth
 from facestudio.training.landmark_map import AnnotatedFace, read_annotated_faces
-from facestudio.values import BoolArray, ByteArray, FloatArray
+from facestudio.values import BoolArray, FloatArray
 
 LARGEST_YAW: Final = 45.0
+_STRAIGHT: Final = 10.0  # degrees
+_FEWEST: Final = 20  # portraits, to tell how their points scatter
+_CALM: Final = 0.3  # the strongest weight of a calm face
 _FOLDS: Final = 5
 _SHAPES: Final = 40  # principal components of the located mesh that a correction may depend on
 _PULLS: Final = (100.0, 300.0, 1000.0, 3000.0, 1e9)  # towards no correction by shape, in photos
@@ -46,6 +49,9 @@ class LocatedPhotos:
         (M, 478) bool.
     frontal
         (M,) bool: of those asked for.
+    portraits
+        (M,) bool: of these, those like the real photos with points set by hand: turned by less than 10 degrees, calm,
+        without glasses.
     eyes
         (M,) the true distance between the outer eye corners if they were seen from the front, same unit.
     """
@@ -55,8 +61,9 @@ class LocatedPhotos:
     mesh: FloatArray
     truth: FloatArray
     truth68: FloatArray
-    seen: ByteArray
-    frontal: ByteArray
+    seen: BoolArray
+    frontal: BoolArray
+    portraits: BoolArray
     eyes: FloatArray
 
 
@@ -69,6 +76,12 @@ def _frontal_eyes(truth: Truth) -> float:
     return float(np.linalg.norm(corners[0] - corners[1])) * truth.camera.fx / depth
 
 
+def _like_portrait(truth: Truth) -> bool:
+    notes = truth.notes
+    straight = max(abs(notes["yaw"]), abs(notes["pitch"])) < _STRAIGHT
+    return bool(straight and truth.expression.max() < _CALM and not notes["glasses"])
+
+
 def locate_photos(folder: Path, say: Callable[[str], None] = print) -> LocatedPhotos:
     """Locate the mesh in all photos of a folder that `facestudio synthesize` made.
 
@@ -78,7 +91,7 @@ def locate_photos(folder: Path, say: Callable[[str], None] = print) -> LocatedPh
         If there are no such photos.
     """
     asked = found = 0
-    rows: list[tuple[FloatArray, FloatArray, FloatArray, ByteArray, bool, float]] = []
+    rows: list[tuple[FloatArray, FloatArray, FloatArray, BoolArray, bool, bool, float]] = []
     paths = sorted(folder.glob("[0-9]*.npz"))
     for number, path in enumerate(paths):
         truth = read_truth(path)
@@ -98,6 +111,7 @@ def locate_photos(folder: Path, say: Callable[[str], None] = print) -> LocatedPh
                     (truth.ibug68 - origin) @ axes / size,
                     truth.mesh478_visibility == SEEN,
                     easy,
+                    easy and _like_portrait(truth),
                     unit / size,
                 )
             )
@@ -105,16 +119,17 @@ def locate_photos(folder: Path, say: Callable[[str], None] = print) -> LocatedPh
             say(f"{number + 1} of {len(paths)} photos")
     if not rows:
         raise UnreadableInputError(f"{folder} holds no synthetic photos in which a face is found")
-    mesh, true, true68, seen, frontal, eyes = (np.array(column) for column in zip(*rows, strict=True))
-    return LocatedPhotos(asked, found, mesh, true, true68, seen, frontal, eyes)
+    mesh, true, true68, seen, frontal, portraits, eyes = (np.array(c) for c in zip(*rows, strict=True))
+    return LocatedPhotos(asked, found, mesh, true, true68, seen, frontal, portraits, eyes)
 
 
-def scatter_by_point(photos: LocatedPhotos) -> FloatArray:
+def scatter_by_point(photos: LocatedPhotos, rows: BoolArray | None = None) -> FloatArray:
     """Return how far each mesh point lies from the truth after its constant offset, (478,) per cent.
 
-    Mean distance over the photos below LARGEST_YAW without an occluder in which the point is seen.
+    Mean distance over some photos, (M,) bool, in which the point is seen; by default those below LARGEST_YAW without
+    an occluder.
     """
-    rows = photos.frontal.astype(bool)
+    rows = photos.frontal if rows is None else rows
     error = (photos.mesh - photos.truth)[rows] / photos.eyes[rows, None, None]
     error = np.where(photos.seen[rows, :, None], error, np.nan)
     error = error - np.nanmedian(error, axis=0)
@@ -205,6 +220,8 @@ class EarlyTest:
         counts is chosen for each part of the face on those others, too.
     ridges
         What was chosen for each part of the face in each fold.
+    parts
+        After the constant offset, the points of each part of the face.
     """
 
     photos: int
@@ -213,6 +230,7 @@ class EarlyTest:
     corrected: tuple[float, float]
     both: tuple[float, float]
     ridges: dict[str, list[float]]
+    parts: dict[str, float]
 
 
 def _person(name: str) -> str:
@@ -266,6 +284,10 @@ def early_test(photos: LocatedPhotos, faces: list[AnnotatedFace]) -> EarlyTest:
         _figures(better[_PULLS[2]]),
         _figures(both),
         ridges,
+        {
+            name: float(100 * np.linalg.norm(offset[:, list(numbers)], axis=2).mean())
+            for name, numbers in load_scheme("ibug68").parts.items()
+        },
     )
 
 
@@ -281,6 +303,8 @@ class SynthesisReport:
         (478,) per cent, as from `scatter_by_point`.
     parts
         Median scatter of the points of each part of the face.
+    portraits, portrait_scatter, portrait_parts
+        How many photos are like real portraits, and the same for them; empty if there are less than 20.
     early
         The early test, if there were real photos.
     """
@@ -289,6 +313,9 @@ class SynthesisReport:
     found: int
     scatter: FloatArray
     parts: dict[str, float]
+    portraits: int
+    portrait_scatter: FloatArray
+    portrait_parts: dict[str, float]
     early: EarlyTest | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -298,6 +325,7 @@ class SynthesisReport:
             early = {
                 "photos": self.early.photos,
                 "ridges": self.early.ridges,
+                "parts": self.early.parts,
                 **{
                     name: {"all": getattr(self.early, name)[0], "inner": getattr(self.early, name)[1]}
                     for name in ("located", "offset", "corrected", "both")
@@ -308,6 +336,9 @@ class SynthesisReport:
             "found": self.found,
             "scatter_percent": np.round(self.scatter, 3).tolist(),
             "parts_percent": self.parts,
+            "portraits": self.portraits,
+            "portrait_scatter_percent": np.round(self.portrait_scatter, 3).tolist(),
+            "portrait_parts_percent": self.portrait_parts,
             "early_test_percent": early,
         }
 
@@ -332,16 +363,30 @@ def evaluate_synthesis(
         If there are no photos, or a file is damaged.
     """
     photos = locate_photos(folder, say)
-    scatter = scatter_by_point(photos)
+    scatter, portraits = scatter_by_point(photos), int(photos.portraits.sum())
+    enough = portraits >= _FEWEST
+    alike = scatter_by_point(photos, photos.portraits) if enough else np.zeros(0)
+    early = None
+    if real is not None:
+        say("locating faces of real photos")
+        early = early_test(photos, read_annotated_faces(real))
+    return SynthesisReport(
+        photos.asked,
+        photos.found,
+        scatter,
+        _by_part(scatter),
+        portraits,
+        alike,
+        _by_part(alike) if enough else {},
+        early,
+    )
+
+
+def _by_part(scatter: FloatArray) -> dict[str, float]:
+    """Return the median scatter of the points of each part of the face, of the irises and of all."""
     to68 = prior_landmark_map().matrix() > 0
     parts = {
         name: float(np.nanmedian(np.concatenate([scatter[to68[i]] for i in numbers])))
         for name, numbers in load_scheme("ibug68").parts.items()
     }
-    parts["iris"] = float(np.nanmedian(scatter[468:]))
-    parts["all"] = float(np.nanmedian(scatter))
-    early = None
-    if real is not None:
-        say("locating faces of real photos")
-        early = early_test(photos, read_annotated_faces(real))
-    return SynthesisReport(photos.asked, photos.found, scatter, parts, early)
+    return {**parts, "iris": float(np.nanmedian(scatter[468:])), "all": float(np.nanmedian(scatter))}

@@ -12,7 +12,7 @@ from facestudio.evaluation.synthesis import (
     locate_photos,
     scatter_by_point,
 )
-from facestudio.landmarks.schemes import prior_landmark_map
+from facestudio.landmarks.schemes import load_scheme, prior_landmark_map
 from facestudio.training.landmark_map import AnnotatedFace
 
 
@@ -37,6 +37,7 @@ def _located(mesh, truth, seen=None):
         np.zeros((count, 68, 2)),
         np.ones((count, 478), dtype=bool) if seen is None else seen,
         np.ones(count, dtype=bool),
+        np.arange(count) % 2 == 0,
         np.ones(count),
     )
 
@@ -69,8 +70,11 @@ def test_scatter_is_what_a_constant_offset_leaves():
     rng = np.random.default_rng(2)
     truth = rng.uniform(-1, 1, (3000, 478, 2))
     mesh = truth + np.array([0.4, -0.2]) + rng.normal(0, 0.01, truth.shape)
-    scatter = scatter_by_point(_located(mesh, truth))
-    assert scatter == pytest.approx(100 * 0.01 * np.sqrt(np.pi / 2), rel=0.05)
+    mesh[1::2] += rng.normal(0, 0.02, truth[1::2].shape)  # the photos that are no portraits
+    photos = _located(mesh, truth)
+    of_portraits = scatter_by_point(photos, photos.portraits)
+    assert of_portraits == pytest.approx(100 * 0.01 * np.sqrt(np.pi / 2), rel=0.07)
+    assert (scatter_by_point(photos) > 1.4 * of_portraits).all()
 
 
 def test_the_early_test_sees_what_a_correction_gains():
@@ -84,6 +88,9 @@ def test_the_early_test_sees_what_a_correction_gains():
     assert report.photos == 100
     assert report.both[0] < 0.6 * report.offset[0]
     assert report.offset[0] < report.located[0]
+    parts = load_scheme("ibug68").parts
+    every = sum(report.parts[name] * len(numbers) for name, numbers in parts.items()) / 68
+    assert every == pytest.approx(report.offset[0])
 
 
 def test_folders_without_photos_are_refused(tmp_path, capsys):
