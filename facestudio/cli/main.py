@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from facestudio import __version__
 from facestudio.cli import app, database, evaluate, info, landmarks, reconstruct, render, synthesize, train
@@ -75,15 +75,18 @@ def main_app() -> int:
 
 
 def _guarded(args: argparse.Namespace, console: Console, arguments: list[str]) -> int:
+    interrupts: list[int] = []
     try:
-        with _terminate_as_interrupt():
+        with _signals_interrupt(interrupts):
             code: int = args.run(args, console)
         return code
-    except FacestudioError as error:
-        return _fail(console, error)
     except KeyboardInterrupt:
         return _fail(console, CancelledError("Cancelled."))
     except Exception as error:
+        if interrupts:  # libraries that it hits while they are loaded make an error of their own of it
+            return _fail(console, CancelledError("Cancelled."))
+        if isinstance(error, FacestudioError):
+            return _fail(console, error)
         if isinstance(error, OSError) and error.errno in _CANNOT_WRITE:
             return _fail(console, WriteError(f"Cannot write: {error.strerror}"))
         path = save_report(error, arguments)
@@ -103,21 +106,30 @@ def _fail(console: Console, error: FacestudioError) -> int:
 
 
 @contextmanager
-def _terminate_as_interrupt() -> Generator[None]:
-    """Let SIGTERM end the work as Ctrl-C does, so that files are cleaned up and the exit code is 130."""
+def _signals_interrupt(received: list[int]) -> Generator[None]:
+    """Let SIGTERM end the work as Ctrl-C does, so that files are cleaned up and the exit code is 130.
+
+    The signals that come are added to `received`.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        received.append(number)
         raise KeyboardInterrupt
 
+    before: dict[int, Any] = {}
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        before[signal.SIGTERM] = signal.signal(signal.SIGTERM, interrupt)
+        # Whoever ignores Ctrl-C, as shells do for work in the background, goes on to.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     except ValueError:  # not in the main thread
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def save_report(error: BaseException, arguments: Sequence[str]) -> Path:

@@ -143,6 +143,50 @@ def test_ctrl_c_exits_with_130(command: Any, capsys: pytest.CaptureFixture[str])
     assert "Cancelled" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_a_library_makes_of_a_signal_is_cancelled_too(
+    number: signal.Signals, command: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A compiled module that is interrupted while it is loaded raises an ImportError in its place."""
+
+    def run(args: argparse.Namespace, console: Console) -> int:
+        try:
+            os.kill(os.getpid(), number)
+            for _ in range(1000):
+                pass
+        except KeyboardInterrupt as error:
+            raise ModelError("No ONNX Runtime is installed, and the models need one") from error
+        return 0
+
+    command(run)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert main(["app"]) == 130
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    said = capsys.readouterr().err
+    assert "Cancelled" in said
+    assert "ONNX" not in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_who_ignores_ctrl_c_goes_on_to(command: Any) -> None:
+    def run(args: argparse.Namespace, console: Console) -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        for _ in range(1000):
+            pass
+        return 0
+
+    command(run)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert main(["app"]) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_being_terminated_cleans_up_and_exits_with_130(command: Any) -> None:
     cleaned: list[bool] = []
 
