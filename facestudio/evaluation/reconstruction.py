@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from facestudio.database.model import DEFAULT_DATABASE, HeadDatabase, load_database
 from facestudio.errors import NoFaceError, UnreadableInputError
+from facestudio.evaluation.gain import Gain, gain_over
 from facestudio.evaluation.surface_error import SurfaceError, face_region, now_distances, surface_error
 from facestudio.fitting.noise import independent_noise
 from facestudio.geometry.camera import project
@@ -30,7 +31,6 @@ from facestudio.values import Camera, DetectedFace, FloatArray, Landmarks, Photo
 
 _EXPRESSION = 0.3  # the strongest weight of a face that is not calm
 _BINS = 10
-_DRAWS = 2000  # of the bootstrap
 _SHOWN = ("mean", "paper", "default")  # measured by NoW's protocol, too
 _WITH_AND_WITHOUT = ("paper", "map", "default")
 WITHOUT_RETRIEVAL = ", no similar heads"
@@ -66,15 +66,6 @@ class MethodResult:
     by_region: dict[str, float]
     now_mm: tuple[float, float, float] | None = None
     now_metric_mm: tuple[float, float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Gain:
-    """How much lower a mean error is than another's, a share of it, and its interval of 95 % confidence (bootstrap)."""
-
-    share: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -214,13 +205,10 @@ def _summary(rows: list[dict[str, _Measured]]) -> tuple[MethodResult, ...]:
 
 def _retrieval(rows: list[dict[str, _Measured]]) -> dict[str, Gain]:
     """Return what similar heads take off the mean error of each method."""
-    drawn = np.random.default_rng(1).integers(len(rows), size=(_DRAWS, len(rows)))
     gains: dict[str, Gain] = {}
     for method in _WITH_AND_WITHOUT:
-        pairs = [[row[name].error.median for name in (method, method + WITHOUT_RETRIEVAL)] for row in rows]
-        own, without = np.array(pairs).T
-        low, high = np.quantile(1 - own[drawn].mean(axis=1) / without[drawn].mean(axis=1), (0.025, 0.975))
-        gains[method] = Gain(float(1 - own.mean() / without.mean()), float(low), float(high))
+        pairs = [[row[name].error.median for name in (method + WITHOUT_RETRIEVAL, method)] for row in rows]
+        gains[method] = gain_over(*np.array(pairs).T)
     return gains
 
 

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 from facestudio.database.model import DEFAULT_DATABASE, HeadDatabase, load_database
 from facestudio.database.shape_model import load_shape_model
 from facestudio.errors import NoFaceError, UnreadableInputError
+from facestudio.evaluation.gain import gain_over
 from facestudio.evaluation.surface_error import face_region
 from facestudio.fitting.noise import independent_noise
 from facestudio.fitting.observed_prior import carried_over
@@ -29,7 +30,6 @@ from facestudio.template.model import Template, load_template
 from facestudio.values import DetectedFace, FloatArray, Photo, SimilarHead
 
 MEAN = "mean of all heads"
-_DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -197,11 +197,9 @@ def _retrieved(
 
 def _results(rows: list[dict[str, float]], seed: int) -> tuple[RetrievalResult, ...]:
     base = np.array([row[MEAN] for row in rows])
-    draws = np.random.default_rng(seed).integers(0, len(rows), (_DRAWS, len(rows)))
     out: list[RetrievalResult] = []
     for way in rows[0]:
         own = np.array([row[way] for row in rows])
-        gains = 1 - own[draws].mean(axis=1) / base[draws].mean(axis=1)
-        low, high = np.percentile(gains, [2.5, 97.5]).tolist()
-        out.append(RetrievalResult(way, float(own.mean()), float(1 - own.mean() / base.mean()), low, high))
+        gain = gain_over(base, own, seed)
+        out.append(RetrievalResult(way, float(own.mean()), gain.share, gain.low, gain.high))
     return tuple(out)

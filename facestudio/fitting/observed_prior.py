@@ -103,11 +103,11 @@ def with_observation(
         Of heads.
     observation
         In the same coefficients.
-    usual
-        (K,) the mean under which it was learnt, if it is not the prior's.
     lead
         1: as it is. More, against evidence that the observation has seen already and that must not count twice: a
         fully trusted one is held so many times as firmly as it is sure.
+    usual
+        (K,) the mean under which it was learnt, if it is not the prior's.
     """
     seen = np.linalg.inv(observation.covariance)
     precision = (1 - observation.trust) * prior.precision + observation.trust * seen

@@ -52,9 +52,16 @@ def run(args: argparse.Namespace, console: Console) -> int:
     console.result(
         "scatter about the truth after a constant offset for each point, % of the eyes' distance: of all,"
     )
-    console.result(f"and of {report.portraits} photos like portraits (from the front, calm, without glasses)")
+    console.result(
+        f"of {report.portraits} photos like portraits (from the front, calm, without glasses), of real ones"
+    )
+    real = {} if report.early is None else report.early.parts
     for name, value in report.parts.items():
-        console.result(f"{name:<22} {value:7.2f} {report.portrait_parts.get(name, float('nan')):7.2f}")
+        beside = [
+            f"{column[name]:7.2f}" if name in column else "      -"
+            for column in (report.portrait_parts, real)
+        ]
+        console.result(f"{name:<22} {value:7.2f} {' '.join(beside)}")
     if report.early is not None:
         early = report.early
         console.result(f"real photos ({early.photos}): mean error, %{'68 points':>22} {'inner 51':>9}")

@@ -6,7 +6,9 @@ import pytest
 from facestudio.cli.main import main
 from facestudio.errors import UnreadableInputError
 from facestudio.evaluation.synthesis import (
+    EarlyTest,
     LocatedPhotos,
+    SynthesisReport,
     early_test,
     learn_correction,
     locate_photos,
@@ -91,6 +93,18 @@ def test_the_early_test_sees_what_a_correction_gains():
     parts = load_scheme("ibug68").parts
     every = sum(report.parts[name] * len(numbers) for name, numbers in parts.items()) / 68
     assert every == pytest.approx(report.offset[0])
+
+
+def test_all_kinds_portraits_and_real_ones_are_printed_beside_each_other(monkeypatch, tmp_path, capsys):
+    one = (1.0, 1.0)
+    early = EarlyTest(87, one, one, one, one, {}, {"jaw": 3.75})
+    parts, alike = {"jaw": 5.25, "iris": 1.5}, {"jaw": 4.25, "iris": 0.875}
+    report = SynthesisReport(9, 9, np.ones(478), parts, 30, np.ones(478), alike, early)
+    monkeypatch.setattr("facestudio.evaluation.synthesis.evaluate_synthesis", lambda *_: report)
+    assert main(["evaluate", "synthesis", "--photos", str(tmp_path)]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["jaw", "5.25", "4.25", "3.75"] in rows
+    assert ["iris", "1.50", "0.88", "-"] in rows
 
 
 def test_folders_without_photos_are_refused(tmp_path, capsys):
